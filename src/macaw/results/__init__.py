@@ -1,0 +1,1 @@
+"""What an answer is, how raw output becomes it, and how it is drawn."""
