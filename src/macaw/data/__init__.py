@@ -1,0 +1,1 @@
+"""Data: readers of pictures and labels, prepare (raw input to arrays), splits. Nothing here imports torch."""
