@@ -1,0 +1,1 @@
+"""Front-ends: an input becomes features that every head can read; one file per kind of input."""

@@ -1,0 +1,45 @@
+"""Head: turns a front-end's features into an answer; one file holds its layer, its targets and its loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from macaw.errors import UnknownName
+from macaw.frontends.base import Features, Frontend
+from macaw.registry import HEADS
+
+
+class Head(nn.Module):
+    """The contract: `forward` gives raw tensors, `loss` compares them with targets, numpy code decodes them.
+
+    Constructor arguments are kept under their own names in `config`; the first is the front-end's width.
+    """
+
+    dims: tuple[int, ...]  # which front-ends it can read, by their number of position axes
+    config: dict[str, Any]
+
+    def forward(self, features: Features) -> torch.Tensor:
+        """Features -> the raw output that `decode` reads."""
+        raise NotImplementedError
+
+    def loss(self, raw: torch.Tensor, targets: torch.Tensor, features: Features) -> torch.Tensor:
+        """One number to minimise: the mean over the batch."""
+        raise NotImplementedError
+
+
+def check_pair(frontend: Frontend, head: Head) -> None:
+    """Refuse a head that cannot read this front-end, and list those that can.
+
+    Raises UnknownName.
+    """
+    if frontend.dims in head.dims:
+        return
+    fitting = [name for name in HEADS.names() if frontend.dims in HEADS.get(name).dims]
+    raise UnknownName(
+        f"head '{type(head).__name__}' reads features with {' or '.join(map(str, head.dims))} position axes, "
+        f"'{type(frontend).__name__}' gives {frontend.dims}; "
+        f"heads that can: {', '.join(fitting) or 'none yet'}"
+    )

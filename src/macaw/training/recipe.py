@@ -1,0 +1,98 @@
+"""Recipe: every number of a training run, chosen by one dial (`effort`) and the data; each can be set."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from macaw.errors import InputError, UnknownName, did_you_mean
+from macaw.training.augment import Augmentation
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One training run. Rates are per step; `epochs` are passes over the training pictures."""
+
+    epochs: float = 20.0
+    minutes: float | None = None  # when given, the schedule follows the clock and `epochs` is not used
+    batch: int = 256
+    rate: float = 0.06  # Muon, on the filter banks
+    plain_rate: float = 0.15  # SGD, on everything else
+    momentum: float = 0.9
+    decay: float = 5e-4  # L2, on what SGD steps
+    smoothing: float = 0.1
+    warmup: float = 0.1  # share of the run in which the rates rise
+    start_size: float = 0.65  # side of the first pictures, share of the final one; 1.0 switches it off
+    ema: float = 0.995  # decay of the averaged weights, which are the ones kept
+    patience: int = 0  # evaluations without a better score before stopping; 0 never stops early
+    precision: str = "auto"  # float32, bfloat16, or auto: bfloat16 where the processor has it
+    seed: int = 0
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as plain values, for the card."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Recipe:
+        """The inverse of `to_dict`."""
+        return cls(**{**values, "augmentation": Augmentation(**values["augmentation"])})
+
+    def override(self, **changes: Any) -> Recipe:
+        """A recipe with some numbers changed; augmentation fields by their own names.
+
+        Raises UnknownName for a number there is none of, InputError for one that cannot be.
+        """
+        inner = {k: v for k, v in changes.items() if k in Augmentation.__dataclass_fields__}
+        outer = {k: v for k, v in changes.items() if k not in inner}
+        known = [*self.__dataclass_fields__, *Augmentation.__dataclass_fields__]
+        for name in outer:
+            if name not in self.__dataclass_fields__:
+                raise UnknownName(
+                    f"a recipe has no '{name}'.{did_you_mean(name, known)} It has: {', '.join(known)}"
+                )
+        for name, value in changes.items():
+            _check(name, value)
+        return replace(self, **outer, augmentation=replace(self.augmentation, **inner))
+
+
+_WHOLE = ("batch", "patience", "seed")
+_POSITIVE = ("epochs", "batch", "rate", "plain_rate", "start_size")
+_SHARES = ("momentum", "smoothing", "warmup", "ema", "flip", "shift", "zoom", "colour", "cutout")
+
+
+def _check(name: str, value: Any) -> None:
+    """Refuse a number with which the loop cannot run."""
+    if name in {"augmentation", "precision"}:  # no numbers: whoever reads them looks
+        return
+    if not (isinstance(value, int | float | np.number) and 0 <= value < math.inf):
+        raise InputError(f"{name}={value!r}: a number of 0 or more")
+    if name in _WHOLE and value != int(value):
+        raise InputError(f"{name}={value!r}: a whole number")
+    if name in _POSITIVE and value == 0:
+        raise InputError(f"{name}={value!r}: a number above 0")
+    if name in _SHARES and value > 1:
+        raise InputError(f"{name}={value!r}: a share, from 0 to 1")
+
+
+def choose(examples: int, *, effort: float = 1.0, minutes: float | None = None, seed: int = 0) -> Recipe:
+    """The recipe for so many training examples.
+
+    `effort` 1 shows the network about 400,000 pictures (ten minutes at 64 px on two cores), 2 twice as many,
+    and so on; small sets are seen at most 100 times over per unit of effort. Longer runs mix and crop more,
+    since they see every picture more often. Raises InputError for an effort that is not above 0.
+    """
+    if not 0 < effort < math.inf:
+        raise InputError(f"effort={effort}: a number above 0 (1 is the default, 2 twice the work)")
+    epochs = effort * min(100.0, max(4.0, 400_000 / max(1, examples)))
+    batch = 256
+    while batch > 16 and examples / batch < 16:  # at least 16 steps an epoch, or the schedule is too coarse
+        batch //= 2
+    # A run of m minutes sees as much as one of m / 10 units of effort: augmentation's strength follows that
+    passes = epochs if minutes is None else minutes / 10 * min(100.0, max(4.0, 400_000 / max(1, examples)))
+    strength = min(1.0, passes / 40)
+    how = Augmentation(shift=0.1, zoom=0.4 * strength, colour=0.3 * strength, cutout=0.35 * strength)
+    return Recipe(epochs=epochs, minutes=minutes, batch=batch, seed=seed, augmentation=how)
