@@ -1,0 +1,175 @@
+"""Model: prepare -> core -> decode. Only the core is a graph; around it is numpy, whatever the engine."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from macaw.card import Card
+from macaw.data.examples import Examples
+from macaw.data.hashing import in_chunks
+from macaw.data.pictures import find_pictures, read_picture
+from macaw.data.pixels import load_pixels
+from macaw.data.prepare import DETAIL, fit, normalise
+from macaw.errors import InputError
+from macaw.results.labels import Labels, decode_labels
+from macaw.runtime.engine import Engine, open_engine
+
+Input = Any  # a path, bytes, an open file, a PIL picture or an array: whatever read_picture takes
+
+Refuse = Callable[[InputError], None]
+
+_CHUNK = 1024  # pictures read at a time when a set is scored
+
+
+class Model:
+    """A model's folder; its graph is opened when it is first needed.
+
+    `engine` is "onnxruntime" (default; torch is not imported) or "torch". Raises ModelError for a folder that
+    is no model.
+    """
+
+    def __init__(self, folder: str | Path, *, engine: str = "onnxruntime") -> None:
+        self.folder = Path(folder)
+        self.engine = engine
+        self.card = Card.load(self.folder)
+        self._opened: Engine | None = None
+
+    def __repr__(self) -> str:
+        card = self.card
+        size = card.prepare["size"]
+        return f"Model({card.name!r}: {card.task}, {len(card.names)} classes, {size} px, {self.engine})"
+
+    def prepare(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
+        """Pictures (H, W, 3) uint8 of any sizes -> (N, 3, size, size) float32, as the card says."""
+        return self._normalised(np.stack([fit(picture, self.card.prepare["size"]) for picture in pictures]))
+
+    def core(self, *arrays: np.ndarray) -> np.ndarray:
+        """Prepared arrays -> raw output (N, ...) float32.
+
+        Raises ModelError for a damaged folder, MissingExtra for an engine that is not installed.
+        """
+        if self._opened is None:
+            self._opened = open_engine(self.engine, self.folder, self.card)
+        return self._opened(*arrays)
+
+    def decode(
+        self, raw: np.ndarray, *, sources: Sequence[str] = (), pictures: Sequence[np.ndarray] = ()
+    ) -> list[Labels]:
+        """Raw output (N, C) -> one Labels each."""
+        names, how = self.card.names, {key: self.card.decode[key] for key in ("temperature", "multi")}
+        return decode_labels(raw, names, sources=sources, pictures=pictures, **how)
+
+    def run(self, inputs: Input | Iterable[Input], *, batch: int = 32) -> Any:
+        """One input -> one Labels; a folder, a glob, a list, an iterator or (N, H, W, 3) -> a list of them.
+
+        Raises InputError, with its name, for an input that cannot be read.
+        """
+        answers = list(self.stream(inputs, batch=batch))
+        single = os.path.isfile(inputs) if isinstance(inputs, str | Path) else not _is_several(inputs)
+        return answers[0] if single else answers
+
+    def stream(
+        self, inputs: Input | Iterable[Input], *, batch: int = 32, on_error: Refuse | None = None
+    ) -> Iterator[Labels]:
+        """One answer for each input, in order, `batch` at a time: memory does not grow with their number.
+
+        Takes what `run` takes. An input that cannot be read raises InputError, or is handed to `on_error` and
+        left out.
+        """
+        remaining = _pictures_of(inputs, on_error)
+        while waiting := list(itertools.islice(remaining, batch)):
+            yield from self._answer(waiting, on_error)
+
+    def probabilities(
+        self, examples: Examples, *, batch: int = 64, progress: Callable[[int, int], None] | None = None
+    ) -> np.ndarray:
+        """(N, C) float32 for every picture of a labelled set; reads a thousand at a time, on all processors.
+
+        Raises DataError, which names the pictures that cannot be read.
+        """
+        parts = []
+        for start in range(0, len(examples), _CHUNK):
+            some = examples.subset(slice(start, start + _CHUNK))
+            pixels = load_pixels(some, self.card.prepare["size"], levels=self._levels)
+            for i in range(0, len(pixels), batch):
+                answers = self.decode(self.core(self._normalised(pixels[i : i + batch])))
+                parts.append(np.stack([answer.probs for answer in answers]))
+            if progress:
+                progress(start + len(some), len(examples))
+        return np.concatenate(parts)
+
+    @property
+    def _levels(self) -> tuple[float, float] | None:
+        levels = self.card.prepare.get("levels")
+        return (levels[0], levels[1]) if levels else None
+
+    def _normalised(self, fitted: np.ndarray) -> np.ndarray:
+        return normalise(fitted, self.card.prepare["mean"], self.card.prepare["std"])
+
+    def _answer(self, inputs: Sequence[Input], on_error: Refuse | None) -> list[Labels]:
+        sources, pictures = [], []
+        for one, read in zip(inputs, self._read(inputs), strict=True):
+            if isinstance(read, InputError):
+                _refuse(read, on_error)
+                continue
+            sources.append(_origin(one))
+            pictures.append(read)
+        if not pictures:
+            return []
+        return self.decode(self.core(self.prepare(pictures)), sources=sources, pictures=pictures)
+
+    def _read(self, inputs: Sequence[Input]) -> list[np.ndarray | InputError]:
+        """Every input as (H, W, 3) uint8, or why not; several at a time, as decoding needs no lock."""
+        detail = DETAIL * self.card.prepare["size"]
+
+        def some(part: range) -> list[np.ndarray | InputError]:
+            found: list[np.ndarray | InputError] = []
+            for index in part:
+                try:
+                    found.append(read_picture(inputs[index], levels=self._levels, at_least=detail))
+                except InputError as problem:
+                    found.append(problem)
+            return found
+
+        return [read for _, found in in_chunks(some, len(inputs), chunk=8) for read in found]
+
+
+def _is_several(inputs: Any) -> bool:
+    """Whether a value that is no path stands for many inputs; an open file, an iterator too, is one."""
+    if isinstance(inputs, np.ndarray):
+        return inputs.ndim == 4
+    return isinstance(inputs, list | tuple | Iterator) and not hasattr(inputs, "read")
+
+
+def _pictures_of(inputs: Input | Iterable[Input], on_error: Refuse | None) -> Iterator[Input]:
+    """The single inputs; each name is looked up on its own, so that a bad one does not hide the rest."""
+    for one in inputs if _is_several(inputs) else [inputs]:
+        if not isinstance(one, str | Path):
+            yield one
+            continue
+        try:
+            found = find_pictures([one])
+        except InputError as problem:
+            _refuse(problem, on_error)
+            continue
+        yield from found
+
+
+def _refuse(problem: InputError, on_error: Refuse | None) -> None:
+    if on_error is None:
+        raise problem
+    on_error(problem)
+
+
+def _origin(one: Input) -> str:
+    """Where an input came from: its path, the name of an open file or of a packed item, or nothing."""
+    if isinstance(one, str | Path):
+        return str(one)
+    label = getattr(one, "label", None) or getattr(one, "name", None)
+    return label if isinstance(label, str) else ""

@@ -1,0 +1,1 @@
+"""Recognition: a front-end and a head as one module, planned, trained and saved."""

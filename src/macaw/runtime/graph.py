@@ -1,0 +1,74 @@
+"""ONNX Runtime engine: opens a graph without weights and hands it those of `model.safetensors`.
+
+The model folder holds its weights once. The graph names them; they are read here, widened to float32 and
+given to the session, which then fuses convolution, BatchNorm and ReLU as if they had been inside.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from macaw.card import Card
+from macaw.errors import ModelError
+from macaw.machine import cpu_count
+from macaw.runtime.engine import GRAPH, WEIGHTS
+
+_FLOATS = (np.float16, np.float32, np.float64)
+
+
+class OnnxEngine:
+    """The graph of a model's folder on ONNX Runtime, on all processors this process may use."""
+
+    def __init__(self, folder: Path, card: Card) -> None:
+        import onnxruntime as ort
+
+        graph = folder / GRAPH
+        if not graph.is_file():
+            raise ModelError(f"{folder} has no {GRAPH}; open it with engine='torch', or save the model again")
+        tensors = read_weights(folder)
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = cpu_count()
+        options.log_severity_level = 3  # errors only; what fails is raised below in words of ours
+        # Weights come from us alone: a tensor that is missing must not be looked for below the present folder
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(graph))
+        # Kept alive as long as the session: it reads from these buffers
+        self._values = {name: ort.OrtValue.ortvalue_from_numpy(array) for name, array in tensors.items()}
+        options.add_external_initializers(list(self._values), list(self._values.values()))
+        try:
+            self._session = ort.InferenceSession(
+                graph.read_bytes(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as problem:  # onnxruntime has no public tree of errors
+            reason = " ".join(str(problem).split())[:200]
+            raise ModelError(
+                f"{graph} is damaged or does not fit {WEIGHTS} ({reason}); train again or restore it"
+            ) from problem
+        self._inputs = [node.name for node in self._session.get_inputs()]
+
+    def __call__(self, *arrays: np.ndarray) -> np.ndarray:
+        feed: dict[str, Any] = dict(zip(self._inputs, arrays, strict=True))
+        return np.asarray(self._session.run(None, feed)[0], dtype=np.float32)
+
+
+def read_weights(folder: Path) -> dict[str, np.ndarray]:
+    """The tensors of a model's folder by name, widened to float32.
+
+    Raises ModelError when the file is missing, cut short, not safetensors, or holds anything but floats.
+    """
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise ModelError(f"{folder} has no {WEIGHTS}; train again or restore the folder")
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, LookupError, TypeError, ValueError, OSError) as problem:
+        reason = " ".join(str(problem).split())
+        raise ModelError(f"{path} is cut short or damaged ({reason}); train again or restore it") from problem
+    for name, tensor in tensors.items():
+        if tensor.dtype not in _FLOATS:
+            raise ModelError(f"{path} holds '{name}' as {tensor.dtype}; weights are float16 or float32")
+    return {name: tensor.astype(np.float32, copy=False) for name, tensor in tensors.items()}

@@ -1,0 +1,60 @@
+"""THE TABLE: one row per application. The command line, the tour and the documentation are made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from macaw.errors import UnknownName, did_you_mean
+
+
+@dataclass(frozen=True)
+class Task:
+    """One application. Everything a door needs to know about it."""
+
+    name: str  # what a person says
+    alias: str  # the Hugging Face task name
+    family: str  # see, imagine, read, write, link, speak
+    does: str  # one sentence
+    takes: str  # kind of input: "picture"
+    gives: str  # the Result
+    builder: str  # who builds it in torch: an entry of registry.BUILDERS
+    frontend: str  # an entry of registry.FRONTENDS
+    head: str  # an entry of registry.HEADS
+    layouts: tuple[str, ...]  # data it trains on
+    metric: str  # the number on the board
+    embedded: str  # its folder in the zoo
+    samples: tuple[str, ...]  # inputs of the tour, by their names in macaw.samples
+
+
+TASKS: dict[str, Task] = {
+    row.name: row
+    for row in (
+        Task(
+            name="classify",
+            alias="image-classification",
+            family="see",
+            does="Says what a picture shows: ranked guesses with confidences.",
+            takes="picture",
+            gives="Labels",
+            builder="recognizer",
+            frontend="image",
+            head="label",
+            layouts=("folder per class", "CSV, TSV or JSON lines", "packed arrays"),
+            metric="top-1 error",
+            embedded="classify",
+            samples=("coffee", "chelsea", "grace_hopper", "rocket", "astronaut", "hubble_deep_field"),
+        ),
+    )
+}
+
+
+def find(name: str) -> Task:
+    """The row called `name`, by its name or its Hugging Face alias.
+
+    Raises UnknownName, which lists the rows.
+    """
+    for task in TASKS.values():
+        if name in {task.name, task.alias}:
+            return task
+    known = [*TASKS, *(task.alias for task in TASKS.values())]
+    raise UnknownName(f"no application '{name}'.{did_you_mean(name, known)} There are: {', '.join(TASKS)}")

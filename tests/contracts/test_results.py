@@ -1,0 +1,53 @@
+"""The contract of results, over every kind there is."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import macaw.results
+from macaw.metrics.labels import score_labels
+from macaw.results.base import Result
+from macaw.results.labels import Labels
+from macaw.tasks import TASKS
+from macaw.testing import check_result
+
+NAMES = ("cat", "dog", "tree frog")
+PROBS = np.array([[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4], [0.6, 0.3, 0.1]], np.float32)
+
+RESULTS = {
+    "Labels": [
+        Labels(NAMES, PROBS[0]),
+        Labels(NAMES, PROBS[0], source="photo.jpg", picture=np.full((20, 30, 3), 99, np.uint8)),
+        Labels(NAMES, np.array([0.9, 0.8, 0.0], np.float32), multi=True),
+    ],
+    "LabelScores": [
+        score_labels(PROBS, np.array([0, 1, 2, 1]), NAMES),
+        score_labels(PROBS, np.eye(4, 3, dtype=np.float32), NAMES),
+    ],
+}
+
+
+def kinds(base: type[Result] = Result) -> Iterator[str]:
+    for kind in base.__subclasses__():
+        if kind.__module__.startswith("macaw."):  # the tests of other files make their own
+            yield kind.__name__
+            yield from kinds(kind)
+
+
+def test_every_kind_is_tried():
+    for module in pkgutil.iter_modules(macaw.results.__path__, "macaw.results."):
+        importlib.import_module(module.name)
+    assert set(kinds()) == set(RESULTS)
+    assert {task.gives for task in TASKS.values()} <= set(RESULTS)
+
+
+@pytest.mark.parametrize(
+    "result", [one for some in RESULTS.values() for one in some], ids=lambda one: type(one).__name__
+)
+def test_result(result: Result):
+    check_result(result)
