@@ -1,0 +1,356 @@
+"""The command line: a thin door. It calls a verb, prints the Result, and turns errors into exit codes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from macaw import __version__
+from macaw.errors import (
+    InputError,
+    MacawError,
+    ModelError,
+    StorageError,
+    UnknownName,
+    did_you_mean,
+    storage_errors,
+)
+
+if TYPE_CHECKING:
+    from macaw.verbs import Loaded
+
+STOPPED = 128 + signal.SIGINT  # the exit code of Ctrl-C
+_LEFT = 141  # 128 + SIGPIPE: whoever read standard output has gone, as in `macaw run ... | head`
+
+app = typer.Typer(
+    help="Deep learning on an ordinary computer: one grammar for every application.\n\n"
+    "`macaw tour` shows them all; `macaw tasks` lists them.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+What = Annotated[str, typer.Argument(metavar="MODEL", help="An application (classify) or a model's folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Folder = Annotated[
+    str | None, typer.Option("--model", help="A model's folder, in place of the embedded model.")
+]
+Engine = Annotated[str, typer.Option(help="What computes the core: onnxruntime or torch.")]
+
+
+@app.command()
+def run(
+    model: What,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUTS", help="Files, folders, globs; - reads a picture, or paths, from stdin."
+        ),
+    ],
+    folder: Folder = None,
+    top: Annotated[int, typer.Option(min=1, help="How many guesses to show.")] = 5,
+    engine: Engine = "onnxruntime",
+    save: Annotated[Path | None, typer.Option(help="A folder for a picture of each answer.")] = None,
+    json_: AsJson = False,
+) -> None:
+    """What the model says of each input: ranked guesses. With --json, one line of JSON each.
+
+    An input that cannot be read is named on standard error and the rest goes on; the exit code is then 3.
+    """
+    opened = _opened(model, folder, engine)
+    bad: list[InputError] = []
+
+    def refuse(problem: InputError) -> None:
+        bad.append(problem)
+        _complain(str(problem))
+
+    for number, answer in enumerate(opened.stream(_with_stdin(inputs, refuse), on_error=refuse)):
+        if json_:
+            guesses = [{"name": guess.name, "prob": round(guess.prob, 6)} for guess in answer.top(top)]
+            _print_json({**answer.to_dict(), "labels": guesses})
+        else:
+            _print(f"{answer.source or 'standard input'}\n{answer.text(top)}")
+        if save:
+            answer.save(save / f"{number:04}-{Path(answer.source).stem or 'stdin'}.png")
+    if bad:
+        raise typer.Exit(InputError.exit_code)
+
+
+@app.command()
+def train(  # noqa: PLR0913  (an option each)
+    task: Annotated[str, typer.Argument(metavar="TASK", help="An application: classify.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder per class, a table, or a pack.")],
+    out: Annotated[Path, typer.Option(help="The folder of the new model.")],
+    effort: Annotated[float, typer.Option(help="One dial: 2 works twice as long as 1.")] = 1.0,
+    minutes: Annotated[float | None, typer.Option(help="Fit everything into so many minutes.")] = None,
+    epochs: Annotated[
+        float | None, typer.Option(help="Passes over the pictures, in place of effort.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Side of the pictures, pixels; else the data decides.")
+    ] = None,
+    dial: Annotated[float, typer.Option(help="Width of the front-end.")] = 1.0,
+    seed: Annotated[int, typer.Option(help="Of everything random: same seed, same bits.")] = 0,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Another option of `macaw.train`, such as rate=0.1."
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    json_: AsJson = False,
+) -> None:
+    """Train a model on your own data. Ctrl-C keeps the best so far."""
+    from macaw import verbs
+    from macaw.training.progress import Bar
+
+    options: dict[str, Any] = {"effort": effort, "minutes": minutes, "size": size, "dial": dial, "seed": seed}
+    options |= {"epochs": epochs} if epochs is not None else {}
+    options |= dict(_setting(words) for words in set_ or [])
+    with Bar() as bar:
+        model = verbs.train(task, data, out=out, resume=resume, watcher=bar, **options)
+    if json_:
+        _print_json({"model": str(out), "finished": not bar.interrupted, "training": model.card.training})
+    if bar.interrupted:
+        raise typer.Exit(STOPPED)
+
+
+@app.command()
+def evaluate(
+    model: What,
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Labelled data; its classes are matched by name.")
+    ],
+    folder: Folder = None,
+    split: Annotated[
+        str | None, typer.Option(help="train, val or test; otherwise test, else val, else everything.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write a report: .html, .json, .png or .csv.")] = None,
+    engine: Engine = "onnxruntime",
+    json_: AsJson = False,
+) -> None:
+    """Score a model on labelled data, with 95 % intervals."""
+    from macaw import verbs
+    from macaw.training.progress import Bar
+
+    with Bar() as bar:
+        scores = verbs.evaluate(_opened(model, folder, engine), data, split=split, watcher=bar)
+    if json_:
+        _print_json(scores.to_dict())
+    else:
+        _print(str(scores))
+    if out:
+        scores.save(out)
+
+
+@app.command()
+def export(
+    model: What,
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write: .onnx.")],
+    json_: AsJson = False,
+) -> None:
+    """Write a model as one file that stands alone, its weights inside."""
+    from macaw import verbs
+
+    written = verbs.export(model, path)
+    size = written.stat().st_size
+    if json_:
+        _print_json({"path": str(written), "bytes": size})
+    else:
+        _print(f"{written}  {size / 1e6:.1f} MB")
+
+
+@app.command()
+def tasks(json_: AsJson = False) -> None:
+    """The table of applications."""
+    from dataclasses import asdict
+
+    from macaw.tasks import TASKS
+
+    if json_:
+        _print_json([asdict(row) for row in TASKS.values()])
+        return
+    for row in TASKS.values():
+        _print(
+            f"{row.name:<12}{row.does}\n"
+            f"{'':<12}takes a {row.takes}, gives {row.gives}; trains on {'; '.join(row.layouts)}"
+        )
+
+
+@app.command()
+def tour(
+    out: Annotated[Path, typer.Option(help="The folder of the report.")] = Path("tour"),
+    quick: Annotated[bool, typer.Option("--quick", help="One sample of each application.")] = False,
+    json_: AsJson = False,
+) -> None:
+    """Run every application once on its embedded model and write an HTML report.
+
+    An application that does not run says why, in the report and here, and the rest goes on; the exit code is
+    then 1.
+    """
+    from macaw.tour import tour as take
+
+    report = take(out, quick=quick)
+    if json_:
+        _print_json(report.to_dict())
+    else:
+        _print(f"{report}\n\n{report.path.resolve()}")
+    if report.failed:
+        raise typer.Exit(MacawError.exit_code)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        _print(__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        _print(context.get_help())
+
+
+def _opened(model: str, folder: str | None, engine: str) -> Loaded:
+    """The model that MODEL and --model name; the latter must serve the application that the former is."""
+    from macaw import tasks, verbs
+
+    if folder is None:
+        return verbs.load(model, engine=engine)
+    row, opened = tasks.find(model), verbs.load(folder, engine=engine)
+    if opened.card.task != row.name:
+        raise ModelError(f"'{folder}' is a model for {opened.card.task}; give one for {row.name}")
+    return opened
+
+
+def _with_stdin(inputs: list[str], refuse: Any) -> Iterator[str | bytes]:
+    """The inputs, with what standard input holds in place of a dash."""
+    for word in inputs:
+        if word != "-":
+            yield word
+            continue
+        try:
+            held = _from_stdin()
+        except InputError as problem:
+            refuse(problem)
+            continue
+        yield from held
+
+
+def _from_stdin() -> list[str] | list[bytes]:
+    """One picture, when the bytes are one; else a path a line."""
+    from macaw.data.sniff import picture_format
+
+    data = sys.stdin.buffer.read()
+    if not data.strip():
+        raise InputError("standard input is empty; pipe a picture or paths, one a line")
+    if picture_format(data) or b"\0" in data:
+        return [data]
+    return [os.fsdecode(line.strip()) for line in data.splitlines() if line.strip()]
+
+
+def _setting(words: str) -> tuple[str, Any]:
+    """`rate=0.1` -> ("rate", 0.1); words that are no number stay words."""
+    name, found, value = words.partition("=")
+    if not found:
+        raise UnknownName(f"--set {words}: write it as NAME=VALUE, for instance --set rate=0.1")
+    for number in (int, float):
+        with contextlib.suppress(ValueError):
+            return name, number(value)
+    return name, value
+
+
+def _print(text: str) -> None:
+    """To standard output at once, so that a pipe sees each answer when it is there."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _print_json(value: Any) -> None:
+    """ASCII only: it comes through every terminal, and file names of any bytes are escaped."""
+    _print(json.dumps(value, allow_nan=False))
+
+
+def _complain(words: str) -> None:
+    sys.stderr.write(f"macaw: {' '.join(words.split())}\n")
+    sys.stderr.flush()
+
+
+def main(words: list[str] | None = None) -> int:
+    """The entry point: 0, or the exit code (docs/cli.md) of the error that a line on standard error tells."""
+    with contextlib.suppress(AttributeError):  # whoever put something else in its place has no such method
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a name of any bytes
+    try:
+        return _call(sys.argv[1:] if words is None else words)
+    except MacawError as problem:
+        _complain(str(problem))
+        return problem.exit_code
+    except KeyboardInterrupt:
+        _complain("stopped")
+        return STOPPED
+    except Exception as problem:
+        if os.environ.get("MACAW_DEBUG"):
+            raise
+        _complain(f"{type(problem).__name__}: {problem}. This is a bug of macaw; MACAW_DEBUG=1 shows where")
+        return MacawError.exit_code
+
+
+def _call(words: list[str]) -> int:
+    """Parse and run. Not by typer's own main, which would print errors in its own words."""
+    command: Any = typer.main.get_command(app)
+    try:
+        with command.make_context("macaw", list(words)) as context:
+            command.invoke(context)
+    except typer.Exit as end:
+        return end.exit_code
+    except MacawError:
+        raise
+    except OSError as problem:
+        return _no_output(problem)
+    except Exception as problem:
+        # Only click's errors have this method; newer typers bring a click of their own, under another name
+        if not hasattr(problem, "format_message"):
+            raise
+        _complain(_usage(problem, list(command.commands)))
+        return UnknownName.exit_code
+    return 0
+
+
+def _usage(problem: Any, commands: list[str]) -> str:
+    """A line for a command line that makes no sense."""
+    words = " ".join(problem.format_message().split()).rstrip(".")
+    context = problem.ctx  # None where an option lacks its value
+    page = f"{context.command_path if context else 'macaw'} --help"
+    if words.startswith("No such command"):
+        name = words.split("'")[1]
+        return f"no command '{name}'.{did_you_mean(name, commands)} There are: {', '.join(commands)}"
+    if words.startswith("No such option"):
+        known = [option for parameter in context.command.params for option in parameter.opts]
+        name = problem.option_name
+        return f"no option '{name}'.{did_you_mean(name, known)} They are listed by {page}"
+    return f"{words[0].lower()}{words[1:]}; see {page}"
+
+
+def _no_output(problem: OSError) -> int:
+    """The exit code when standard output cannot be written; the verbs name every other file themselves."""
+    if problem.filename is not None:
+        raise problem
+    with contextlib.suppress(OSError, ValueError):  # Python would try again at its end, and complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(problem, BrokenPipeError):
+        return _LEFT
+    with storage_errors("standard output"):
+        raise problem
+    return StorageError.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
