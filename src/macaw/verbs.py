@@ -214,6 +214,6 @@ def _split(labelled: LabelledPictures, wanted: str | None) -> tuple[str, tuple[s
         everything = f"no test and no val: all {len(labelled.splits[chosen]):,} pictures of train are scored"
         return chosen, (f"{everything}; a model that was trained on them is to be judged by --split val",)
     if wanted not in known:
-        close = did_you_mean(wanted, [*known, *(alias for alias, name in SPLITS.items() if name in known)])
+        close = did_you_mean(wanted, [*known, "val"])  # val is carved out of data that has none
         raise InputError(f"'{labelled.path}' has no split '{wanted}'.{close} It has: {', '.join(known)}")
     return wanted, ()

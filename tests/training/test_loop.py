@@ -258,9 +258,6 @@ def test_a_resumed_run_has_the_time_that_is_left(clock: SimpleNamespace, tmp_pat
     assert len(rest.steps) == 20
 
 
-@pytest.mark.xfail(
-    strict=True, reason="time that runs out while a checkpoint is written ends the run unscored"
-)
 def test_the_last_step_is_scored_even_when_the_time_ends_between_epochs(
     clock: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -85,9 +85,15 @@ class Run:
         self._watcher, self._seconds = watcher, seconds
         self._began = time.monotonic() - self.state.seconds
         self._scored, self._scoring = self._elapsed(), 0.0
+        self._unscored: dict[str, float] = {}  # the row of the last step, until it is scored
         while self._progress(0.0) < 1.0 and not self._out_of_patience():
             self._epoch()
             self._save(folder)
+        if self._unscored:  # time ran out while a checkpoint was written
+            self._evaluate(self._unscored)
+            self._save(folder)
+        if not self.state.history:
+            raise InputError("the time was over before the first step; allow more minutes")
 
     def _elapsed(self) -> float:
         return time.monotonic() - self._began
@@ -114,10 +120,11 @@ class Run:
             i += 1
             rate = i * batch / max(1e-9, time.monotonic() - began)
             row = {"epoch": self.state.epoch + i / steps, "loss": loss, "pictures_per_second": rate}
+            self._unscored = row | {"rate": self._scale(progress)}
             self._watcher.step(progress, row)
             if self._due(i / steps):
                 paused = time.monotonic()
-                self._evaluate(row | {"minutes": self._elapsed() / 60, "rate": self._scale(progress)})
+                self._evaluate(self._unscored)
                 began += time.monotonic() - paused  # the throughput is that of training alone
         self.state.epoch += 1
         self.state.seconds = self._elapsed()
@@ -198,10 +205,10 @@ class Run:
             norm.momentum = momentum
 
     def _evaluate(self, row: dict[str, float]) -> None:
-        began = time.monotonic()
+        began, began_at = time.monotonic(), self._elapsed()
         self._settle()
-        row = row | self.score(self.average.eval())
-        self._scored, self._scoring = self._elapsed(), time.monotonic() - began
+        row = row | {"minutes": began_at / 60} | self.score(self.average.eval())
+        self._scored, self._scoring, self._unscored = self._elapsed(), time.monotonic() - began, {}
         better = bool(row["score"] < self.state.best)
         if better:
             self.state.best, self.state.waited = row["score"], 0
