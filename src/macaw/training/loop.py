@@ -67,9 +67,9 @@ class Run:
         self.model, self.data, self.recipe, self.size, self.score = model, data, recipe, size, score
         self.average = copy.deepcopy(model)
         self.best = copy.deepcopy(model)
-        self.optimizers = Optimizers(recipe)
-        self.state = State()
         self.precision = resolve_precision(recipe.precision)
+        self.optimizers = Optimizers(recipe, precision=self.precision)
+        self.state = State()
 
     def fit(
         self, folder: Path, *, watcher: Watcher, seconds: float | None = None, resume: bool = False
@@ -188,7 +188,11 @@ class Run:
         section 3.2), and those of the smaller pictures of an early step are others: without this, a run at 48
         of 64 pixels was scored 14 points too badly.
         """
-        norms = [m for m in self.average.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+        self.average.train()
+        kinds = torch.nn.modules.batchnorm._BatchNorm
+        norms = [m for m in self.average.modules() if isinstance(m, kinds) and m.training]  # not frozen ones
+        if not norms:
+            return
         momenta = [norm.momentum for norm in norms]
         for norm in norms:
             norm.reset_running_stats()
@@ -196,7 +200,6 @@ class Run:
         batch = min(self.recipe.batch, len(self.data))
         order = torch.randperm(len(self.data), generator=self._noise(-1)).numpy()
         few, many = _SETTLE
-        self.average.train()
         for start in range(0, min(len(order) - batch + 1, max(few, min(many, len(order) // 20))), batch):
             pictures, targets = self._batch(np.sort(order[start : start + batch]), self.size, _mix(start, -2))
             with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bfloat16"):

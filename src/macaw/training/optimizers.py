@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -23,8 +24,8 @@ class Phase:
 class Optimizers:
     """Steps each phase with its own optimizers, made when the phase is first seen."""
 
-    def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
+    def __init__(self, recipe: Recipe, *, precision: str = "float32") -> None:
+        self.recipe, self.precision = recipe, precision
         self._phases: dict[str, list[torch.optim.Optimizer]] = {}
         self._waiting: dict[str, torch.Tensor] = {}
 
@@ -48,10 +49,15 @@ class Optimizers:
         r = self.recipe
         made: list[torch.optim.Optimizer] = []
         if banks:
-            made.append(Muon(banks, lr=r.rate))
-        if rest:
+            made.append(Muon(_by_share(banks, r.rate), lr=r.rate, precision=self.precision))
+        if rest and r.plain == "adam":
+            made.append(torch.optim.AdamW(_by_share(rest, r.plain_rate), r.plain_rate, weight_decay=r.decay))
+        elif rest:
             ahead = r.momentum > 0  # torch refuses Nesterov without it
-            made.append(torch.optim.SGD(rest, r.plain_rate, r.momentum, weight_decay=r.decay, nesterov=ahead))
+            groups = _by_share(rest, r.plain_rate)
+            made.append(
+                torch.optim.SGD(groups, r.plain_rate, r.momentum, weight_decay=r.decay, nesterov=ahead)
+            )
         for optimizer in made:
             for group in optimizer.param_groups:
                 group["full_rate"] = group["lr"]
@@ -80,8 +86,29 @@ class Optimizers:
             for j, p in enumerate(p for group in optimizer.param_groups for p in group["params"]):
                 prefix = f"{name}/{i}/{j}/"
                 for key in [k for k in self._waiting if k.startswith(prefix)]:
-                    buffer = torch.empty_like(p).copy_(self._waiting.pop(key))
+                    held = self._waiting.pop(key)
+                    same = held.shape == p.shape  # Adam counts its steps in a tensor of no shape
+                    buffer = torch.empty_like(p).copy_(held) if same else held.clone()
                     optimizer.state[p][key.removeprefix(prefix)] = buffer
+
+
+def _by_share(parameters: list[torch.nn.Parameter], rate: float) -> list[dict[str, Any]]:
+    """Groups of equal rate: a parameter may ask for a share of it (`scale_rates`)."""
+    shares: dict[float, list[torch.nn.Parameter]] = {}
+    for p in parameters:
+        shares.setdefault(getattr(p, "rate_share", 1.0), []).append(p)
+    return [{"params": some, "lr": rate * share} for share, some in shares.items()]
+
+
+def scale_rates(parts: Sequence[torch.nn.Module], decay: float) -> None:
+    """Let each part learn `decay` times as fast as the one after it, and the last by `decay`.
+
+    Layer-wise rates: what early layers know holds for most pictures (Howard and Ruder 2018, arXiv 1801.06146,
+    section 3.2, there by 1 / 2.6).
+    """
+    for depth, part in enumerate(reversed(parts), start=1):
+        for p in part.parameters():
+            p.rate_share = decay**depth  # type: ignore[attr-defined]
 
 
 def is_bank(p: torch.nn.Parameter) -> bool:

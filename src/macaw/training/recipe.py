@@ -20,7 +20,8 @@ class Recipe:
     minutes: float | None = None  # when given, the schedule follows the clock and `epochs` is not used
     batch: int = 256
     rate: float = 0.06  # Muon, on the filter banks
-    plain_rate: float = 0.15  # SGD, on everything else
+    plain: str = "sgd"  # what steps everything else: "sgd", or "adam" (AdamW), which transformers need
+    plain_rate: float = 0.15  # its rate
     momentum: float = 0.9
     decay: float = 5e-4  # L2, on what SGD steps
     smoothing: float = 0.1
@@ -68,6 +69,10 @@ def _check(name: str, value: Any) -> None:
     """Refuse a number with which the loop cannot run."""
     if name in {"augmentation", "precision"}:  # no numbers: whoever reads them looks
         return
+    if name == "plain":
+        if value not in {"sgd", "adam"}:
+            raise UnknownName(f"plain={value!r}: sgd or adam.{did_you_mean(str(value), ('sgd', 'adam'))}")
+        return
     if not (isinstance(value, int | float | np.number) and 0 <= value < math.inf):
         raise InputError(f"{name}={value!r}: a number of 0 or more")
     if name in _WHOLE and value != int(value):
@@ -94,5 +99,7 @@ def choose(examples: int, *, effort: float = 1.0, minutes: float | None = None, 
     # A run of m minutes sees as much as one of m / 10 units of effort: augmentation's strength follows that
     passes = epochs if minutes is None else minutes / 10 * min(100.0, max(4.0, 400_000 / max(1, examples)))
     strength = min(1.0, passes / 40)
-    how = Augmentation(shift=0.1, zoom=0.4 * strength, colour=0.3 * strength, cutout=0.35 * strength)
+    # A zoomed picture is a resampled one, softer than those to come: worth it only when each is seen often
+    zoom = 0.4 if strength == 1.0 else 0.0
+    how = Augmentation(shift=0.1, zoom=zoom, colour=0.3 * strength, cutout=0.35 * strength)
     return Recipe(epochs=epochs, minutes=minutes, batch=batch, seed=seed, augmentation=how)
