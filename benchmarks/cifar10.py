@@ -31,7 +31,7 @@ def ours(data: Path, minutes: float, seed: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "model"
         words = ["train", "classify", str(data), "--out", str(out)]
-        words += ["--minutes", str(minutes), "--seed", str(seed)]
+        words += ["--minutes", str(minutes), "--seed", str(seed), "--start", "scratch"]
         began = time.monotonic()
         subprocess.run([sys.executable, "-m", "macaw.cli", *words], check=True, stderr=subprocess.DEVNULL)
         wall = time.monotonic() - began
