@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from macaw.model import Model
     from macaw.results.labels import Labels
     from macaw.results.scores import LabelScores
+    from macaw.server import serve
     from macaw.tasks import TASKS
-    from macaw.verbs import evaluate, export, load, run, train
+    from macaw.verbs import check, evaluate, explain, export, load, run, train
 
 __version__ = "0.1.0"
 
@@ -29,16 +30,19 @@ _HOMES = {
     "MacawError": "macaw.errors",
     "Model": "macaw.model",
     "TASKS": "macaw.tasks",
+    "check": "macaw.verbs",
     "evaluate": "macaw.verbs",
+    "explain": "macaw.verbs",
     "export": "macaw.verbs",
     "load": "macaw.verbs",
     "run": "macaw.verbs",
+    "serve": "macaw.server",
     "train": "macaw.verbs",
 }
 
 __all__ = [
     "Card", "LabelScores", "Labels", "MacawError", "Model", "TASKS",
-    "evaluate", "export", "load", "run", "train",
+    "check", "evaluate", "explain", "export", "load", "run", "serve", "train",
 ]  # fmt: skip
 
 

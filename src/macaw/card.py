@@ -14,6 +14,8 @@ from macaw.files import atomic_write
 
 FORMAT = 1
 NAME = "card.json"
+RESIZES = ("shorter", "stretch")  # how a picture is brought to its size: macaw.data.prepare.Fit
+FILTERS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")  # by which, as Pillow calls them
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Card:
     decode: dict[str, Any]  # temperature, multi: how the core's output becomes a Result
     scores: dict[str, Any] = field(default_factory=dict)  # an evaluation -> metric -> value, low, high
     training: dict[str, Any] = field(default_factory=dict)  # recipe, data and its hash, machine, versions
+    exported: dict[str, Any] = field(default_factory=dict)  # of an exported file: precision, proof of parity
     terms: dict[str, str] = field(default_factory=dict)  # licence of "code", "weights", "data"
     limits: str = ""  # how weak it is, and what to use instead
     format: int = FORMAT
@@ -58,12 +61,23 @@ class Card:
         """
         path = folder / NAME
         try:
-            values = json.loads(path.read_text(encoding="utf-8"))
+            return cls.parse(path.read_text(encoding="utf-8"), path)
         except (FileNotFoundError, NotADirectoryError):
             message = f"'{folder}' is not a model: it has no {NAME}; give a folder that 'macaw train' wrote"
             raise ModelError(message) from None
         except OSError as problem:
             raise ModelError(f"cannot read {path}: {(problem.strerror or str(problem)).lower()}") from problem
+        except UnicodeDecodeError as problem:
+            raise ModelError(f"{path} is damaged ({problem}); {_RESTORE}") from problem
+
+    @classmethod
+    def parse(cls, text: str, path: Path) -> Card:
+        """The card that `text` holds as JSON; `path` is where it was found.
+
+        Raises ModelError when it is damaged, or written by a later macaw.
+        """
+        try:
+            values = json.loads(text)
         except (ValueError, RecursionError) as problem:
             raise ModelError(f"{path} is damaged ({problem}); {_RESTORE}") from problem
         if fault := _fault(values):
@@ -121,9 +135,15 @@ def _prepare(value: Any) -> bool:
         return False
     levels = value.get("levels")
     ranged = levels is None or (_numbers(levels, 2) and levels[0] < levels[1])
-    return (
-        ranged and _numbers(value.get("mean"), 3) and _numbers(value.get("std"), 3) and min(value["std"]) > 0
-    )
+    scaled = _numbers(value.get("mean"), 3) and _numbers(value.get("std"), 3) and min(value["std"]) > 0
+    return ranged and scaled and _fitting(value)
+
+
+def _fitting(value: dict[str, Any]) -> bool:
+    """The optional part of `prepare`: how a picture is brought to its size."""
+    crop, detail = value.get("crop", 1.0), value.get("detail", 0)
+    chosen = value.get("resize", "shorter") in RESIZES and value.get("filter", "bicubic") in FILTERS
+    return chosen and _number(crop) and 0 < crop <= 1 and _whole(detail) and detail >= 0
 
 
 def _decode(value: Any) -> bool:

@@ -23,6 +23,8 @@ from macaw.errors import (
     did_you_mean,
     storage_errors,
 )
+from macaw.files import atomic_write
+from macaw.server.limits import Limits
 
 if TYPE_CHECKING:
     from macaw.verbs import Loaded
@@ -38,16 +40,25 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-What = Annotated[str, typer.Argument(metavar="MODEL", help="An application (classify) or a model's folder.")]
+What = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="An application (classify), a model's folder, an exported file, or hf:owner/name@revision.",
+    ),
+]
+Download = Annotated[
+    bool, typer.Option("--download", help="Fetch a checkpoint of the Hub that is not in its cache.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Folder = Annotated[
     str | None, typer.Option("--model", help="A model's folder, in place of the embedded model.")
 ]
-Engine = Annotated[str, typer.Option(help="What computes the core: onnxruntime or torch.")]
+Engine = Annotated[str, typer.Option(help="What computes the core: onnxruntime, openvino or torch.")]
 
 
 @app.command()
-def run(
+def run(  # noqa: PLR0913  (an option each)
     model: What,
     inputs: Annotated[
         list[str],
@@ -59,13 +70,14 @@ def run(
     top: Annotated[int, typer.Option(min=1, help="How many guesses to show.")] = 5,
     engine: Engine = "onnxruntime",
     save: Annotated[Path | None, typer.Option(help="A folder for a picture of each answer.")] = None,
+    download: Download = False,
     json_: AsJson = False,
 ) -> None:
     """What the model says of each input: ranked guesses. With --json, one line of JSON each.
 
     An input that cannot be read is named on standard error and the rest goes on; the exit code is then 3.
     """
-    opened = _opened(model, folder, engine)
+    opened = _opened(model, folder, engine, download=download)
     bad: list[InputError] = []
 
     def refuse(problem: InputError) -> None:
@@ -97,7 +109,18 @@ def train(  # noqa: PLR0913  (an option each)
     size: Annotated[
         int | None, typer.Option(help="Side of the pictures, pixels; else the data decides.")
     ] = None,
-    dial: Annotated[float, typer.Option(help="Width of the front-end.")] = 1.0,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="What to start from: embedded (the default), scratch, a model's folder, hf:owner/name."
+        ),
+    ] = None,
+    tune: Annotated[
+        str, typer.Option(help="probe: the head alone; all: the front-end too; auto: as the data allows.")
+    ] = "auto",
+    dial: Annotated[
+        float | None, typer.Option(help="Width of a new front-end, which trains from scratch.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of everything random: same seed, same bits.")] = 0,
     set_: Annotated[
         list[str] | None,
@@ -112,7 +135,8 @@ def train(  # noqa: PLR0913  (an option each)
     from macaw import verbs
     from macaw.training.progress import Bar
 
-    options: dict[str, Any] = {"effort": effort, "minutes": minutes, "size": size, "dial": dial, "seed": seed}
+    options: dict[str, Any] = {"effort": effort, "minutes": minutes, "size": size, "seed": seed}
+    options |= {"start": start, "tune": tune, "dial": dial}
     options |= {"epochs": epochs} if epochs is not None else {}
     options |= dict(_setting(words) for words in set_ or [])
     with Bar() as bar:
@@ -124,7 +148,7 @@ def train(  # noqa: PLR0913  (an option each)
 
 
 @app.command()
-def evaluate(
+def evaluate(  # noqa: PLR0913  (an option each)
     model: What,
     data: Annotated[
         Path, typer.Argument(metavar="DATA", help="Labelled data; its classes are matched by name.")
@@ -135,14 +159,16 @@ def evaluate(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Also write a report: .html, .json, .png or .csv.")] = None,
     engine: Engine = "onnxruntime",
+    board: Annotated[Path | None, typer.Option(help="The file of records, in place of your own.")] = None,
     json_: AsJson = False,
 ) -> None:
-    """Score a model on labelled data, with 95 % intervals."""
+    """Score a model on labelled data, with 95 % intervals. `macaw board` shows every score so far."""
     from macaw import verbs
     from macaw.training.progress import Bar
 
     with Bar() as bar:
-        scores = verbs.evaluate(_opened(model, folder, engine), data, split=split, watcher=bar)
+        opened = _opened(model, folder, engine)
+        scores = verbs.evaluate(opened, data, split=split, board=board or "", watcher=bar)
     if json_:
         _print_json(scores.to_dict())
     else:
@@ -152,20 +178,154 @@ def evaluate(
 
 
 @app.command()
-def export(
+def explain(  # noqa: PLR0913  (an option each)
     model: What,
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write: .onnx.")],
+    picture: Annotated[str, typer.Argument(metavar="PICTURE", help="The picture to explain the answer to.")],
+    folder: Folder = None,
+    out: Annotated[Path, typer.Option(help="What to write: .html, .png or .json.")] = Path("why.html"),
+    target: Annotated[str | None, typer.Option(help="The class to explain, in place of the best.")] = None,
+    against: Annotated[str | None, typer.Option(help="A class to hold it against.")] = None,
+    by: Annotated[
+        list[str] | None, typer.Option(help="gradient, occlusion, neighbours, parts; all, if not given.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="The training data, from which near pictures are shown.")
+    ] = None,
     json_: AsJson = False,
 ) -> None:
-    """Write a model as one file that stands alone, its weights inside."""
+    """How an answer came about: what moved it, the nearest training pictures, the parts of the model."""
     from macaw import verbs
 
-    written = verbs.export(model, path)
-    size = written.stat().st_size
+    opened = _opened(model, folder, "onnxruntime")
+    why = verbs.explain(opened, picture, target=target, against=against, by=by or None, data=data)
+    why.save(out)
     if json_:
-        _print_json({"path": str(written), "bytes": size})
+        _print_json({**why.to_dict(), "path": str(out)})
     else:
-        _print(f"{written}  {size / 1e6:.1f} MB")
+        _print(f"{why}\n\n{out}")
+
+
+@app.command()
+def check(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="An application: classify.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder per class, a table, or a pack.")],
+    model: Annotated[str | None, typer.Option(help="A model that the data is meant for.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write a report: .html, .json, or a contact sheet, .png.")
+    ] = None,
+    json_: AsJson = False,
+) -> None:
+    """Look through a data set before training on it; nothing is changed.
+
+    The exit code is 3 when training would go wrong.
+    """
+    from macaw import verbs
+    from macaw.training.progress import Bar
+
+    with Bar() as bar:
+        found = verbs.check(task, data, model=model, watcher=bar)
+    if out:
+        found.save(out)
+    if json_:
+        _print_json(found.to_dict())
+    else:
+        _print(str(found))
+    if found.failed:
+        raise typer.Exit(InputError.exit_code)
+
+
+@app.command()
+def export(
+    model: What,
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file to write: .onnx, or .xml (OpenVINO).")
+    ],
+    precision: Annotated[str, typer.Option(help="float32 or int8.")] = "float32",
+    data: Annotated[
+        Path | None, typer.Option(help="Pictures to prove it on, and to calibrate int8 with.")
+    ] = None,
+    download: Download = False,
+    json_: AsJson = False,
+) -> None:
+    """Write a model as one file that stands alone, with the proof that it answers as before."""
+    from macaw import verbs
+    from macaw.training.progress import Bar
+
+    opened = _opened(model, None, "onnxruntime", download=download)
+    with Bar() as bar:
+        written = verbs.export(opened, path, precision=precision, data=data, watcher=bar)
+    if json_:
+        _print_json(written.to_dict())
+    else:
+        _print(str(written))
+
+
+@app.command()
+def serve(  # noqa: PLR0913  (an option each)
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="MODEL", help="Applications or models' folders; else every application."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="The address; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 is any that is free.")] = 8000,
+    max_bytes: Annotated[int, typer.Option(help="Of a request.")] = Limits.max_bytes,
+    max_pixels: Annotated[int, typer.Option(help="Of a picture.")] = Limits.max_pixels,
+    timeout: Annotated[float, typer.Option(help="Seconds for a request.")] = Limits.timeout,
+    queue: Annotated[int, typer.Option(help="Requests that may wait.")] = Limits.queue,
+    engine: Engine = "onnxruntime",
+    quiet: Annotated[bool, typer.Option("--quiet", help="No line for each request.")] = False,
+) -> None:
+    """Answer over HTTP: a route for each application, and a page at / that says how to ask.
+
+    The first Ctrl-C or SIGTERM answers what was accepted and ends with 0; a second one ends at once.
+    """
+    from macaw import server
+
+    limits = Limits(max_bytes=max_bytes, max_pixels=max_pixels, timeout=timeout, queue=queue)
+    server.serve(models or (), host=host, port=port, limits=limits, engine=engine, quiet=quiet)
+
+
+@app.command()
+def board(
+    out: Annotated[Path | None, typer.Option(help="Also write the page, .html.")] = None,
+    rerun: Annotated[str | None, typer.Option(metavar="ROW", help="Evaluate a row again.")] = None,
+    file: Annotated[Path | None, typer.Option("--board", help="The file of records.")] = None,
+    json_: AsJson = False,
+) -> None:
+    """Every evaluation so far, by data set. With --rerun, one of them is run again and compared.
+
+    A rerun whose scores are neither the same nor within the intervals of before ends with exit code 1.
+    """
+    if rerun:
+        _rerun(rerun, file, as_json=json_)
+        return
+    from macaw.metrics.board import read
+    from macaw.results.board_page import board_page
+    from macaw.results.series import series_of
+
+    kept = read(file)
+    for note in kept.notes:
+        _complain(note)
+    if json_:
+        _print_json([record.to_dict() for record in kept.records])
+    else:
+        _print("\n\n".join(map(str, series_of(kept.records))))
+    if out:
+        atomic_write(out, board_page(kept.records, kept.notes).encode())
+
+
+def _rerun(row: str, file: Path | None, *, as_json: bool) -> None:
+    from macaw import verbs
+    from macaw.training.progress import Bar
+
+    with Bar() as bar:
+        found = verbs.rerun(row, board=file or "", watcher=bar)
+    if as_json:
+        _print_json(found.to_dict())
+    else:
+        _print(str(found))
+    if found.verdict == "different":
+        raise typer.Exit(MacawError.exit_code)
 
 
 @app.command()
@@ -219,13 +379,16 @@ def _root(
         _print(context.get_help())
 
 
-def _opened(model: str, folder: str | None, engine: str) -> Loaded:
+def _opened(model: str, folder: str | None, engine: str, *, download: bool = False) -> Loaded:
     """The model that MODEL and --model name; the latter must serve the application that the former is."""
     from macaw import tasks, verbs
 
+    def load(name: str) -> Loaded:
+        return verbs.load(name, engine=engine, download=download, note=_note)
+
     if folder is None:
-        return verbs.load(model, engine=engine)
-    row, opened = tasks.find(model), verbs.load(folder, engine=engine)
+        return load(model)
+    row, opened = tasks.find(model), load(folder)
     if opened.card.task != row.name:
         raise ModelError(f"'{folder}' is a model for {opened.card.task}; give one for {row.name}")
     return opened
@@ -277,6 +440,10 @@ def _print(text: str) -> None:
 def _print_json(value: Any) -> None:
     """ASCII only: it comes through every terminal, and file names of any bytes are escaped."""
     _print(json.dumps(value, allow_nan=False))
+
+
+def _note(words: str) -> None:
+    sys.stderr.write(f"note: {words}\n")
 
 
 def _complain(words: str) -> None:

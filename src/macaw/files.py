@@ -113,6 +113,15 @@ class Stage:
             self.work.rmdir()
 
 
+def cache_folder() -> Path:
+    """Where macaw keeps what it can make again: features, converted checkpoints. Deleting it loses only time.
+
+    `$XDG_CACHE_HOME/macaw`, else `~/.cache/macaw`. It is not made here.
+    """
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "macaw"
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -10,15 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from macaw.card import Card
 from macaw.data.examples import Examples
 from macaw.data.hashing import in_chunks
 from macaw.data.pictures import find_pictures, read_picture
 from macaw.data.pixels import load_pixels
-from macaw.data.prepare import DETAIL, fit, normalise
+from macaw.data.prepare import Fit, fit, normalise
 from macaw.errors import InputError
 from macaw.results.labels import Labels, decode_labels
 from macaw.runtime.engine import Engine, open_engine
+from macaw.runtime.places import card_of, engine_for
 
 Input = Any  # a path, bytes, an open file, a PIL picture or an array: whatever read_picture takes
 
@@ -28,16 +28,16 @@ _CHUNK = 1024  # pictures read at a time when a set is scored
 
 
 class Model:
-    """A model's folder; its graph is opened when it is first needed.
+    """A model's folder, or a file that `macaw export` wrote; its graph is opened when it is first needed.
 
-    `engine` is "onnxruntime" (default; torch is not imported) or "torch". Raises ModelError for a folder that
-    is no model.
+    `engine` is "onnxruntime" (default; torch is not imported), "openvino" or "torch". Raises ModelError for
+    what is no model, or for an engine that cannot open it.
     """
 
     def __init__(self, folder: str | Path, *, engine: str = "onnxruntime") -> None:
         self.folder = Path(folder)
-        self.engine = engine
-        self.card = Card.load(self.folder)
+        self.card = card_of(self.folder)
+        self.engine = engine_for(self.folder, engine)
         self._opened: Engine | None = None
 
     def __repr__(self) -> str:
@@ -47,16 +47,21 @@ class Model:
 
     def prepare(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Pictures (H, W, 3) uint8 of any sizes -> (N, 3, size, size) float32, as the card says."""
-        return self._normalised(np.stack([fit(picture, self.card.prepare["size"]) for picture in pictures]))
+        return self._normalised(np.stack([fit(picture, self._fit) for picture in pictures]))
 
     def core(self, *arrays: np.ndarray) -> np.ndarray:
         """Prepared arrays -> raw output (N, ...) float32.
 
         Raises ModelError for a damaged folder, MissingExtra for an engine that is not installed.
         """
-        if self._opened is None:
-            self._opened = open_engine(self.engine, self.folder, self.card)
-        return self._opened(*arrays)
+        return self._engine(*arrays)
+
+    def pooled(self, *arrays: np.ndarray) -> np.ndarray:
+        """Prepared arrays -> the front-end's pooled features (N, D) float32, which the head reads.
+
+        Raises what `core` raises.
+        """
+        return self._engine.features(*arrays)
 
     def decode(
         self, raw: np.ndarray, *, sources: Sequence[str] = (), pictures: Sequence[np.ndarray] = ()
@@ -93,16 +98,55 @@ class Model:
 
         Raises DataError, which names the pictures that cannot be read.
         """
-        parts = []
+
+        def probs(prepared: np.ndarray) -> np.ndarray:
+            return np.stack([answer.probs for answer in self.decode(self.core(prepared))])
+
+        return self._mapped(probs, examples, batch, progress)
+
+    def features(
+        self, examples: Examples, *, batch: int = 64, progress: Callable[[int, int], None] | None = None
+    ) -> np.ndarray:
+        """(N, D) float32: the front-end's pooled features of every picture of a set, labels not looked at.
+
+        Raises DataError, which names the pictures that cannot be read.
+        """
+        return self._mapped(self.pooled, examples, batch, progress)
+
+    def _mapped(
+        self,
+        work: Callable[[np.ndarray], np.ndarray],
+        examples: Examples,
+        batch: int,
+        progress: Callable[[int, int], None] | None,
+    ) -> np.ndarray:
+        """What `work` makes of the prepared pictures, `batch` at a time, one row each."""
+        return np.concatenate(list(map(work, self.batches(examples, batch=batch, progress=progress))))
+
+    def batches(
+        self, examples: Examples, *, batch: int = 64, progress: Callable[[int, int], None] | None = None
+    ) -> Iterator[np.ndarray]:
+        """Prepared arrays (B, 3, size, size) of a set, in its order, `batch` pictures at the most in each.
+
+        Raises DataError, which names the pictures that cannot be read.
+        """
         for start in range(0, len(examples), _CHUNK):
             some = examples.subset(slice(start, start + _CHUNK))
-            pixels = load_pixels(some, self.card.prepare["size"], levels=self._levels)
+            pixels = load_pixels(some, self._fit, levels=self._levels)
             for i in range(0, len(pixels), batch):
-                answers = self.decode(self.core(self._normalised(pixels[i : i + batch])))
-                parts.append(np.stack([answer.probs for answer in answers]))
+                yield self._normalised(pixels[i : i + batch])
             if progress:
                 progress(start + len(some), len(examples))
-        return np.concatenate(parts)
+
+    @property
+    def _engine(self) -> Engine:
+        if self._opened is None:
+            self._opened = open_engine(self.engine, self.folder, self.card)
+        return self._opened
+
+    @property
+    def _fit(self) -> Fit:
+        return Fit.of(self.card.prepare)
 
     @property
     def _levels(self) -> tuple[float, float] | None:
@@ -126,7 +170,7 @@ class Model:
 
     def _read(self, inputs: Sequence[Input]) -> list[np.ndarray | InputError]:
         """Every input as (H, W, 3) uint8, or why not; several at a time, as decoding needs no lock."""
-        detail = DETAIL * self.card.prepare["size"]
+        detail = self._fit.at_least
 
         def some(part: range) -> list[np.ndarray | InputError]:
             found: list[np.ndarray | InputError] = []

@@ -65,10 +65,17 @@ class Registry:
         return {point.name: point for point in entry_points(group=self.group)}
 
 
-FRONTENDS = Registry("macaw.frontends", {"image": "macaw.frontends.image:ImageFrontend"})
+FRONTENDS = Registry(
+    "macaw.frontends",
+    {"image": "macaw.frontends.image:ImageFrontend", "hub": "macaw.frontends.hub:HubFrontend"},
+)
 HEADS = Registry("macaw.heads", {"label": "macaw.heads.label:LabelHead"})
 BUILDERS = Registry("macaw.builders", {"recognizer": "macaw.recognition.recognizer:build"})
 ENGINES = Registry(
     "macaw.engines",
-    {"onnxruntime": "macaw.runtime.graph:OnnxEngine", "torch": "macaw.runtime.eager:TorchEngine"},
+    {
+        "onnxruntime": "macaw.runtime.graph:OnnxEngine",
+        "openvino": "macaw.runtime.compiled:OpenVinoEngine",
+        "torch": "macaw.runtime.eager:TorchEngine",
+    },
 )

@@ -44,6 +44,7 @@ __all__ = ["check_engines", "check_frontend", "check_head", "check_model", "chec
 # Shapes: B inputs, D channels, *S positions
 ALONE = 1e-4  # how far an answer in a batch may be from the one alone, relative: sums in another order
 SAME = 1e-4  # how far the probabilities of two engines may be apart
+NEIGHBOURS = "neighbours.safetensors"  # the index of what it was trained on, no weights
 GRAPH_BYTES = 300_000  # the largest graph: it names its weights instead of holding them
 
 
@@ -238,7 +239,7 @@ def _check_levels(frontend: Frontend, features: Features, batch: Sequence[torch.
             level.shape == wanted, f"{kind}: a level has shape {tuple(level.shape)}, declared is {wanted}"
         )
         _expect(bool(level.isfinite().all()), f"{kind}: a level is not finite")
-    wanted = (len(batch[0]), frontend.widths[-1])
+    wanted = (len(batch[0]), frontend.width)
     _expect(features.pooled.shape == wanted, f"{kind}: pooled has shape {tuple(features.pooled.shape)}")
 
 
@@ -362,7 +363,8 @@ def _check_files(folder: Path) -> None:
         _expect((folder / name).is_file(), f"{folder} has no {name}")
     code = [file.name for file in _files(folder) if file.suffix in {".pkl", ".pickle", ".pt", ".pth", ".py"}]
     _expect(not code, f"{folder} holds code: {', '.join(code)}")
-    large = [file.name for file in _files(folder) if file.suffix in {".safetensors", ".npz", ".bin", ".data"}]
+    tensors = {".safetensors", ".npz", ".bin", ".data"}
+    large = [f.name for f in _files(folder) if f.suffix in tensors and f.name != NEIGHBOURS]
     _expect(large == [WEIGHTS], f"{folder} holds weights more than once: {', '.join(large)}")
     size = (folder / GRAPH).stat().st_size
     _expect(size < GRAPH_BYTES, f"{folder / GRAPH} has {size:,} bytes: it seems to hold the weights")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from macaw import samples, verbs
 from macaw.errors import InputError, MacawError
 from macaw.results.measures import FRACTION, Interval
+from macaw.runtime.engine import WEIGHTS
 from macaw.samples import Sample
 
 if TYPE_CHECKING:
@@ -162,7 +163,7 @@ def _visited(task: Task, *, quick: bool) -> Visit:
         answered.append(_answered(model, sample, answer))
     if not answered:
         raise InputError(f"no sample to show. {' '.join(notes)}".rstrip())
-    weights = sum(file.stat().st_size for file in model.folder.glob("*.safetensors"))
+    weights = (model.folder / WEIGHTS).stat().st_size
     opening = _typical(lambda: _opened(task.name))
     return Visit(task, model.card, tuple(answered), tuple(notes), "", first, opening, weights)
 

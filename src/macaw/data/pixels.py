@@ -13,7 +13,7 @@ from macaw.data.decode import Levels
 from macaw.data.examples import Examples
 from macaw.data.guard import quiet
 from macaw.data.hashing import content_hash, in_chunks
-from macaw.data.prepare import read_fit
+from macaw.data.prepare import Fit, read_fit
 from macaw.errors import DataError, InputError, UnknownName, did_you_mean, storage_errors
 from macaw.machine import available_memory
 
@@ -24,14 +24,14 @@ _BAD = ("refuse", "blank")
 
 def load_pixels(
     examples: Examples,
-    size: int,
+    how: Fit | int,
     *,
     levels: Levels | None = None,
     memory: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     bad: str = "refuse",
 ) -> np.ndarray:
-    """Every picture, scaled and cut to a square: (N, size, size, 3) uint8.
+    """Every picture, scaled and cut to a square as `how`, or its size alone, says: (N, size, size, 3) uint8.
 
     Above `memory` bytes (half of what is free, if not given) the array is mapped from a temporary file, which
     vanishes with it. `progress(done, total)` is called now and then. What cannot be read is by default one
@@ -42,15 +42,16 @@ def load_pixels(
         raise UnknownName(
             f"bad='{bad}' is unknown; allowed are {' and '.join(_BAD)}.{did_you_mean(bad, _BAD)}"
         )
+    how = how if isinstance(how, Fit) else Fit(how)
     total = len(examples)
-    pixels = _room((total, size, size, 3), memory)
+    pixels = _room((total, how.size, how.size, 3), memory)
     sources = examples.sources
 
     def some(part: range) -> list[str]:
         problems = []
         for index in part:
             try:
-                pixels[index] = read_fit(sources[index], size, levels=levels)
+                pixels[index] = read_fit(sources[index], how, levels=levels)
             except InputError as problem:
                 pixels[index] = 0
                 problems.append(str(problem))

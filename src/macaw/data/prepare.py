@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,38 +13,88 @@ from macaw.data.decode import Levels
 from macaw.data.pictures import read_picture
 from macaw.errors import InputError
 
-# Bicubic keeps fine texture that bilinear blurs, which small inputs need most; its extra 0.6 ms for a
-# 500 x 375 photo is small beside the 3 ms of decoding it. Pillow antialiases both.
-_FILTER = Image.Resampling.BICUBIC
 # Shrink by whole factors to this many times the target, then filter: 4 times faster on 12 megapixels, and
 # from 3 on "almost indistinguishable" from filtering the whole (Pillow's reference, Image.resize).
 DETAIL = 3
 
 
-def read_fit(source: Any, size: int, *, levels: Levels | None = None, name: str | None = None) -> np.ndarray:
+@dataclass(frozen=True)
+class Fit:
+    """How a picture of any size becomes a square one; Pillow's filters, antialiased.
+
+    Bicubic is the default since it keeps fine texture that bilinear blurs, which small inputs need most; its
+    extra 0.6 ms for a 500 x 375 photo is small beside the 3 ms of decoding it.
+    """
+
+    size: int  # side of the square, pixels
+    resize: str = "shorter"  # which side is scaled, the other keeping the shape; or "stretch": both are
+    crop: float = 1.0  # share of the scaled side that is kept, the centre
+    filter: str = "bicubic"  # one of macaw.card.FILTERS
+    detail: int = DETAIL  # large pictures are decoded at so many times the size; by 0 the whole is
+
+    @classmethod
+    def of(cls, how: Mapping[str, Any]) -> Fit:
+        """The fit that the `prepare` of a card describes."""
+        return cls(**{name: how[name] for name in cls.__dataclass_fields__ if name in how})
+
+    @property
+    def side(self) -> int:
+        """What the shorter side is scaled to before the centre is kept."""
+        return int(self.size / self.crop)
+
+    @property
+    def at_least(self) -> int | None:
+        """The pixels that reading must leave the shorter side; None for all there are."""
+        return self.detail * self.side or None
+
+
+def read_fit(
+    source: Any, how: Fit | int, *, levels: Levels | None = None, name: str | None = None
+) -> np.ndarray:
     """Read one picture and fit it: (size, size, 3) uint8. Training and prediction both come through here.
 
-    A large picture is decoded at a fraction of its size, still 3 times what is needed. Arguments and errors
-    as in `read_picture`.
+    A large picture is decoded at a fraction of its size, still 3 times what is needed, unless `how` asks for
+    the whole. Arguments and errors as in `read_picture`.
     """
-    return fit(read_picture(source, levels=levels, at_least=DETAIL * size, name=name), size)
+    how = how if isinstance(how, Fit) else Fit(how)
+    return fit(read_picture(source, levels=levels, at_least=how.at_least, name=name), how)
 
 
-def fit(picture: np.ndarray, size: int) -> np.ndarray:
-    """Scale the shorter side of (H, W, 3) uint8 to `size` and keep the centre: (size, size, 3) uint8.
+def fit(picture: np.ndarray, how: Fit | int) -> np.ndarray:
+    """Scale (H, W, 3) uint8 as `how` says, by default its shorter side, and keep the centre.
 
-    Works for any shape from 1 x 1 on; antialiased. A picture that fits already is returned as it is.
+    Gives (size, size, 3) uint8 for any shape from 1 x 1 on. A picture that fits already is returned as it is.
     """
+    how = how if isinstance(how, Fit) else Fit(how)
+    size, (height, width) = how.size, picture.shape[:2]
     if size < 1:
         raise InputError(f"size {size} is not a number of pixels; give 1 or more")
-    height, width = picture.shape[:2]
-    if height == width == size:
+    if height == width == size and how.crop == 1:
         return picture
-    # Cutting first and scaling the square alone gives the same pixels as scaling all and cutting then.
-    side = min(height, width)
-    left, top = (width - side) / 2, (height - side) / 2
-    box = (left, top, left + side, top + side)
-    return np.array(Image.fromarray(picture).resize((size, size), _FILTER, box, reducing_gap=DETAIL))
+    gap = how.detail or None
+    kind, image = Image.Resampling[how.filter.upper()], Image.fromarray(picture)
+    if how.resize == "stretch":
+        return _centre(image.resize((how.side, how.side), kind, reducing_gap=gap), size)
+    if how.crop == 1 and how.detail:
+        # Cutting first and scaling the square alone gives the same pixels as scaling all and cutting then.
+        side = min(height, width)
+        left, top = (width - side) / 2, (height - side) / 2
+        box = (left, top, left + side, top + side)
+        return np.array(image.resize((size, size), kind, box, reducing_gap=gap))
+    return _centre(image.resize(_scaled(width, height, how.side), kind, reducing_gap=gap), size)
+
+
+def _scaled(width: int, height: int, side: int) -> tuple[int, int]:
+    """Width and height when the shorter of them becomes `side`; the longer is rounded down."""
+    if width <= height:
+        return side, max(1, int(side * height / width))
+    return max(1, int(side * width / height)), side
+
+
+def _centre(image: Image.Image, size: int) -> np.ndarray:
+    """The middle (size, size) of a picture at least as large."""
+    left, top = (image.width - size) // 2, (image.height - size) // 2
+    return np.array(image.crop((left, top, left + size, top + size)))
 
 
 def normalise(pictures: np.ndarray, mean: Sequence[float], std: Sequence[float]) -> np.ndarray:

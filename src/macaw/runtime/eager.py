@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,13 +21,19 @@ class TorchEngine:
     """The module a card describes, in evaluation mode."""
 
     def __init__(self, folder: Path, card: Card) -> None:
-        self._module = load_module(folder, card).eval()
+        self._module: Any = load_module(folder, card).eval()
 
     def __call__(self, *arrays: np.ndarray) -> np.ndarray:
+        return self._run(self._module, arrays)
+
+    def features(self, *arrays: np.ndarray) -> np.ndarray:
+        return self._run(lambda *inputs: self._module.frontend(*inputs).pooled, arrays)
+
+    def _run(self, forward: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> np.ndarray:
         import torch
 
         with torch.inference_mode():
-            return np.asarray(self._module(*(torch.from_numpy(a) for a in arrays)).float().numpy())
+            return np.asarray(forward(*(torch.from_numpy(a) for a in arrays)).float().numpy())
 
 
 def load_module(folder: Path, card: Card) -> nn.Module:

@@ -12,6 +12,7 @@ from macaw.registry import ENGINES
 
 WEIGHTS = "model.safetensors"
 GRAPH = "model.onnx"
+RAW, POOLED = "raw", "pooled"  # the outputs of a graph: the head's answer, the front-end's features
 
 
 class Engine(Protocol):
@@ -21,11 +22,19 @@ class Engine(Protocol):
         """(B, ...) float32 inputs -> the raw output (B, ...) float32."""
         ...
 
+    def features(self, *arrays: np.ndarray) -> np.ndarray:
+        """(B, ...) float32 inputs -> the front-end's pooled features (B, D) float32.
 
-def open_engine(name: str, folder: Path, card: Card) -> Engine:
-    """Open the core of the model in `folder`: "onnxruntime" reads its graph, "torch" rebuilds it by the card.
+        Raises ModelError where the model gives none.
+        """
+        ...
 
-    Raises UnknownName, MissingExtra, or ModelError when the folder is damaged.
+
+def open_engine(name: str, place: Path, card: Card) -> Engine:
+    """Open the core of the model in a folder or a file (macaw.runtime.places says who opens which).
+
+    "onnxruntime" and "openvino" read its graph, "torch" rebuilds it by the card. Raises UnknownName,
+    MissingExtra, or ModelError when the model is damaged.
     """
-    engine: Engine = ENGINES.build(name, folder, card)
+    engine: Engine = ENGINES.build(name, place, card)
     return engine

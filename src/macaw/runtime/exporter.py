@@ -14,32 +14,37 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from macaw.errors import MissingExtra, ModelError
+from macaw.errors import MissingExtra
 from macaw.files import atomic_write
-from macaw.runtime.engine import GRAPH, WEIGHTS
-from macaw.runtime.graph import read_weights
+from macaw.runtime.engine import GRAPH, POOLED, RAW, WEIGHTS
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
 
-def save_graph(module: nn.Module, sample: torch.Tensor, folder: Path) -> Path:
-    """Write `model.onnx`: the graph of `module` for inputs like `sample` (B, 3, H, W), with any B, H and W.
+def save_graph(module: nn.Module, sample: torch.Tensor, folder: Path, *, sizes: str = "any") -> Path:
+    """Write `model.onnx`: the graph of `module.outputs` for inputs like `sample` (B, 3, H, W), any B.
 
-    Its weights stay in `model.safetensors`, which must hold the module's state dict. Raises MissingExtra.
+    H and W may be any as well, unless `sizes` is "fixed": then they are those of `sample`. Its weights stay
+    in `model.safetensors`, which must hold the module's state dict. Raises MissingExtra.
     """
     try:
         import onnx_ir as ir
         import onnxscript.optimizer as optimizer
     except ModuleNotFoundError as problem:
         raise MissingExtra("saving a model's graph", problem.name or "onnxscript", "train") from problem
-    model = _export(module, sample)
+    model = _export(module, sample, sizes)
+    names = {name for name, tensor in module.state_dict().items() if tensor.is_floating_point()}
+
+    def should_fold(node: Any) -> bool | None:
+        """Not what a weight goes into: its result would stay in the graph, and the name would be gone."""
+        return False if any(value is not None and value.name in names for value in node.inputs) else None
+
     optimizer.inline(model)
-    optimizer.fold_constants(model)
+    optimizer.fold_constants(model, should_fold=should_fold)
     optimizer.remove_unused_nodes(model)
     _forget_origin(model)
-    names = set(module.state_dict())
     for name, value in model.graph.initializers.items():
         if name in names and value.const_value is not None:
             # Offset and length are nominal: whoever opens the graph hands the weights over by name
@@ -50,14 +55,14 @@ def save_graph(module: nn.Module, sample: torch.Tensor, folder: Path) -> Path:
     return atomic_write(folder / GRAPH, ir.to_proto(model).SerializeToString())
 
 
-def _export(module: nn.Module, sample: torch.Tensor) -> Any:
+def _export(module: nn.Module, sample: torch.Tensor, sizes: str) -> Any:
     import torch
 
-    dynamic = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
-    with _quiet(), torch.no_grad():
+    dynamic = {axis: torch.export.Dim.DYNAMIC for axis in ((0,) if sizes == "fixed" else (0, 2, 3))}
+    with _quiet(), torch.no_grad(), _forwarding(module, module.outputs):
         program = torch.onnx.export(
             module.eval(), (sample,), dynamo=True, optimize=False, verbose=False,
-            input_names=["pictures"], output_names=["raw"], dynamic_shapes=(dynamic,),
+            input_names=["pictures"], output_names=[RAW, POOLED], dynamic_shapes=(dynamic,),
         )  # fmt: skip
     return program.model  # type: ignore[union-attr]  # dynamo=True never answers None
 
@@ -78,34 +83,17 @@ def _forget_origin(model: Any) -> None:
     model.metadata_props.clear()
 
 
-def save_whole(folder: Path, path: Path) -> Path:
-    """Write the graph of a model's folder to `path` with its weights inside: one file that stands alone.
+@contextlib.contextmanager
+def _forwarding(module: nn.Module, method: Any) -> Iterator[None]:
+    """The module, called, does what `method` does: the exporter knows `forward` alone.
 
-    Raises MissingExtra without onnx, ModelError when the folder is damaged.
+    Wrapping it in another module would put a prefix before every name of the state dict.
     """
+    module.forward = method
     try:
-        import onnx
-    except ModuleNotFoundError as problem:
-        raise MissingExtra("export", "onnx", "train") from problem
-    tensors = read_weights(folder)
-    graph = folder / GRAPH
-    if not graph.is_file():
-        raise ModelError(f"{folder} has no {GRAPH}; save the model again with torch installed")
-    try:
-        proto = onnx.load_model_from_string(graph.read_bytes())
-        for initializer in proto.graph.initializer:
-            if initializer.data_location == onnx.TensorProto.EXTERNAL:
-                name, shape = initializer.name, tuple(initializer.dims)
-                initializer.CopyFrom(onnx.numpy_helper.from_array(tensors[name], name))
-                if tuple(initializer.dims) != shape:
-                    raise KeyError(f"{name} of shape {shape}")
-        onnx.checker.check_model(proto)
-    except Exception as problem:  # protobuf's, the checker's, or a weight that is missing
-        reason = " ".join(str(problem).split())[:200]
-        raise ModelError(
-            f"{graph} is damaged or does not fit {WEIGHTS} ({reason}); train again or restore it"
-        ) from problem
-    return atomic_write(path, proto.SerializeToString())
+        yield
+    finally:
+        del module.forward
 
 
 @contextlib.contextmanager

@@ -1,7 +1,8 @@
 """ONNX Runtime engine: opens a graph without weights and hands it those of `model.safetensors`.
 
 The model folder holds its weights once. The graph names them; they are read here, widened to float32 and
-given to the session, which then fuses convolution, BatchNorm and ReLU as if they had been inside.
+given to the session, which then fuses convolution, BatchNorm and ReLU as if they had been inside. A model of
+one file has them inside.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ from safetensors.numpy import load_file
 from macaw.card import Card
 from macaw.errors import ModelError
 from macaw.machine import cpu_count
-from macaw.runtime.engine import GRAPH, WEIGHTS
+from macaw.runtime.engine import GRAPH, POOLED, WEIGHTS
+from macaw.runtime.ort import import_onnxruntime
 
 _FLOATS = (np.float16, np.float32, np.float64)
 
 
 class OnnxEngine:
-    """The graph of a model's folder on ONNX Runtime, on all processors this process may use."""
+    """The graph of a model's folder, or a one-file .onnx, on all processors this process may use."""
 
-    def __init__(self, folder: Path, card: Card) -> None:
-        import onnxruntime as ort
-
-        graph = folder / GRAPH
+    def __init__(self, place: Path, card: Card) -> None:
+        ort = import_onnxruntime()
+        graph = place if place.is_file() else place / GRAPH
         if not graph.is_file():
-            raise ModelError(f"{folder} has no {GRAPH}; open it with engine='torch', or save the model again")
-        tensors = read_weights(folder)
+            raise ModelError(f"{place} has no {GRAPH}; open it with engine='torch', or save the model again")
+        tensors = {} if graph is place else read_weights(place)
         options = ort.SessionOptions()
         options.intra_op_num_threads = cpu_count()
         options.log_severity_level = 3  # errors only; what fails is raised below in words of ours
@@ -45,14 +46,23 @@ class OnnxEngine:
             )
         except Exception as problem:  # onnxruntime has no public tree of errors
             reason = " ".join(str(problem).split())[:200]
-            raise ModelError(
-                f"{graph} is damaged or does not fit {WEIGHTS} ({reason}); train again or restore it"
-            ) from problem
+            fault = "is damaged" if graph is place else f"is damaged or does not fit {WEIGHTS}"
+            raise ModelError(f"{graph} {fault} ({reason}); make it again or restore it") from problem
         self._inputs = [node.name for node in self._session.get_inputs()]
+        self._outputs = [node.name for node in self._session.get_outputs()]
+        self._graph = graph
 
     def __call__(self, *arrays: np.ndarray) -> np.ndarray:
+        return self._run(self._outputs[0], arrays)
+
+    def features(self, *arrays: np.ndarray) -> np.ndarray:
+        if POOLED not in self._outputs:
+            raise ModelError(f"{self._graph} gives no features; save the model again with this macaw")
+        return self._run(POOLED, arrays)
+
+    def _run(self, output: str, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
         feed: dict[str, Any] = dict(zip(self._inputs, arrays, strict=True))
-        return np.asarray(self._session.run(None, feed)[0], dtype=np.float32)
+        return np.asarray(self._session.run([output], feed)[0], dtype=np.float32)
 
 
 def read_weights(folder: Path) -> dict[str, np.ndarray]:
