@@ -15,7 +15,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from macaw.data.examples import Examples, LabelledPictures
 from macaw.data.labelled import read_labelled
 from macaw.errors import DataError, InputError, UnknownName
-from macaw.recognition.plan import Options, class_weights, read_pixels, size_of
+from macaw.recognition.plan import Options, class_weights, levels_of, read_pixels, size_of
 
 
 def folder(root: Path, sides: list[tuple[int, int]]) -> Examples:
@@ -85,7 +85,7 @@ def test_mean_and_deviation_are_of_the_training_pictures(data: LabelledPictures)
     assert pixels.val.shape == (len(data.splits["val"]), 24, 24, 3)
     assert pixels.mean == pytest.approx(pixels.train.mean((0, 1, 2)) / 255, abs=1e-4)
     assert pixels.std == pytest.approx(pixels.train.std((0, 1, 2)) / 255, abs=1e-4)
-    assert pixels.levels is None
+    assert levels_of(data) is None
 
 
 def test_a_constant_channel_stays_finite(tmp_path: Path):
@@ -107,8 +107,9 @@ def test_levels_are_measured_over_both_splits(tmp_path: Path):
         Image.fromarray(values).save(tmp_path / name / "a.png")
         splits[name] = Examples([tmp_path / name / "a.png"], np.zeros(1, np.int64))
     data = LabelledPictures(("a", "b"), splits, multi=False, kind="folder", notes=(), path=tmp_path)
-    pixels = read_pixels(data, 8)
-    assert pixels.levels == (50, 900)
+    levels = levels_of(data)
+    assert levels == [50, 900]
+    pixels = read_pixels(data, 8, levels=levels)
     assert pixels.train.max() == 255
     assert pixels.val.max() == pytest.approx(255 * (500 - 50) / (900 - 50), abs=1)
 

@@ -49,6 +49,9 @@ class ImageFrontend(Frontend):
             )
             width = out
 
+    def parts(self) -> list[nn.Module]:
+        return [self.stem, *self.levels]
+
     def forward(self, *batch: torch.Tensor) -> Features:
         x = self.stem(batch[0])
         levels = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,16 @@ from macaw.data.guard import quiet, refused
 from macaw.data.labelled import Examples, LabelledPictures
 from macaw.data.pictures import measured_levels
 from macaw.data.pixels import load_pixels
+from macaw.data.prepare import Fit
 from macaw.data.sources import PackItem, source_name
 from macaw.errors import InputError, UnknownName, did_you_mean
 from macaw.training.loop import resolve_precision
 from macaw.training.recipe import Recipe, choose
 
 _DEEP = frozenset({".png", ".tif", ".tiff", ".pgm", ".pnm"})  # formats that can hold more than 8 bits
+
+
+_CHOICES = {"balance": ("none", "classes"), "tune": ("auto", "probe", "all")}
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,9 @@ class Options:
     minutes: float | None = None
     seed: int = 0
     size: int | None = None  # side of the prepared picture, pixels
-    dial: float = 1.0  # width of the front-end
+    start: str | None = None  # "embedded", "scratch", a model's folder or "hf:..."; see `origin`
+    tune: str = "auto"  # "probe": the head alone; "all": the front-end too; "auto": as data and minutes allow
+    dial: float | None = None  # width of a new front-end, which is 1
     balance: str = "none"  # "none", or "classes": weigh each class by the inverse of its frequency
     recipe: tuple[tuple[str, Any], ...] = ()  # numbers of the recipe to override
 
@@ -50,18 +55,36 @@ class Options:
                 raise InputError(f"{name}={value!r}: a number above 0")
         if options.size is not None and options.size != int(options.size):
             raise InputError(f"size={options.size}: a whole number of pixels")
-        known = ("none", "classes")
-        if options.balance not in known:
-            hint = did_you_mean(options.balance, known)
-            raise UnknownName(f"balance='{options.balance}': none or classes.{hint}")
+        for name, known in _CHOICES.items():
+            value = getattr(options, name)
+            if value not in known:
+                hint = did_you_mean(str(value), known)
+                raise UnknownName(f"{name}='{value}': {' or '.join(known)}.{hint}")
+        if options.dial is not None and options.origin != "scratch":
+            raise InputError(
+                f"dial={options.dial:g} is of a new front-end, start='{options.start}' has its own; give one"
+            )
         # What the recipe lacks or cannot use is refused before anything is read
         resolve_precision(options.recipe_for(1).precision)
         return options
 
+    @property
+    def origin(self) -> str:
+        """What the front-end starts from: the embedded model's, unless the user says or a dial is given."""
+        return self.start or ("embedded" if self.dial is None else "scratch")
+
+    @property
+    def dials(self) -> dict[str, Any]:
+        """What decides how long a run is, and its seed."""
+        return {"effort": self.effort, "minutes": self.minutes, "seed": self.seed}
+
     def recipe_for(self, examples: int) -> Recipe:
-        """The recipe for so many training examples, overrides applied."""
-        chosen = choose(examples, effort=self.effort, minutes=self.minutes, seed=self.seed)
-        return chosen.override(**dict(self.recipe))
+        """The recipe for so many training examples, from scratch, overrides applied."""
+        return self.tuned(choose(examples, **self.dials))
+
+    def tuned(self, recipe: Recipe) -> Recipe:
+        """A recipe with the user's overrides."""
+        return recipe.override(**dict(self.recipe))
 
 
 @dataclass(frozen=True)
@@ -70,7 +93,6 @@ class Pixels:
 
     train: np.ndarray  # (N, size, size, 3) uint8
     val: np.ndarray  # (M, size, size, 3) uint8
-    levels: tuple[float, float] | None
     mean: tuple[float, ...]  # of the training pictures in 0..1, one for red, green and blue
     std: tuple[float, ...]
 
@@ -99,26 +121,35 @@ def _side(source: Any) -> int | None:
         return None
 
 
-def read_pixels(data: LabelledPictures, size: int, *, progress: Any = None) -> Pixels:
-    """Read and fit every picture of train and val.
+def read_pixels(
+    data: LabelledPictures,
+    size: int,
+    *,
+    how: dict[str, Any] | None = None,
+    levels: list[float] | None = None,
+    progress: Any = None,
+) -> Pixels:
+    """Read and fit every picture of train and val, as the `prepare` of a card says where `how` is one.
 
     Raises DataError when some cannot be read; it names them.
     """
     train, val = data.splits["train"], data.splits["val"]
-    levels = _levels([*train.sources, *val.sources])
-    pixels = load_pixels(train, size, levels=levels, progress=progress)
+    fit, span = Fit.of({**(how or {}), "size": size}), (levels[0], levels[1]) if levels else None
+    pixels = load_pixels(train, fit, levels=span, progress=progress)
     sample = pixels[:: max(1, len(pixels) // 2000)].astype(np.float32) / 255
     mean = tuple(round(float(v), 4) for v in sample.mean((0, 1, 2)))
     # A constant channel stays finite
     std = tuple(round(max(float(v), 0.01), 4) for v in sample.std((0, 1, 2)))
-    return Pixels(pixels, load_pixels(val, size, levels=levels), levels, mean, std)
+    return Pixels(pixels, load_pixels(val, fit, levels=span), mean, std)
 
 
-def _levels(sources: Sequence[Any]) -> tuple[float, float] | None:
+def levels_of(data: LabelledPictures) -> list[float] | None:
     """The range of the 16-bit and float pictures among files of formats that have such; None without any."""
+    sources = [*data.splits["train"].sources, *data.splits["val"].sources]
     deep = [s for s in sources if isinstance(s, Path) and s.suffix.lower() in _DEEP]
     try:
-        return measured_levels(deep)
+        span = measured_levels(deep)
+        return None if span is None else list(span)  # as JSON gives it back
     except InputError:
         return None  # load_pixels reads them again and names every bad one
 

@@ -37,6 +37,11 @@ class Recognizer(nn.Module):
         raw: torch.Tensor = self.head(self.frontend(x))
         return raw
 
+    def outputs(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """What its graph gives: the head's raw output, and the pooled features (B, D) it was read from."""
+        features = self.frontend(x)
+        return self.head(features), features.pooled
+
     def phases(self, pictures: torch.Tensor, targets: torch.Tensor) -> Iterator[Phase]:
         """One phase: pixels in 0..255 (B, 3, H, W) and targets -> the loss over what is not frozen."""
         features = self.frontend((pictures / 255 - self.mean) / self.std)
@@ -47,7 +52,7 @@ class Recognizer(nn.Module):
 def build(card: Card) -> Recognizer:
     """The recogniser a card describes, with fresh weights, in the layout that suits convolutions."""
     frontend = FRONTENDS.build(card.frontend["name"], **card.frontend["config"])
-    head = HEADS.build(card.head["name"], frontend.widths[-1], **card.head["config"])
+    head = HEADS.build(card.head["name"], frontend.width, **card.head["config"])
     model = Recognizer(frontend, head, mean=card.prepare["mean"], std=card.prepare["std"])
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model

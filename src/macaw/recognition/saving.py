@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,19 +15,41 @@ from macaw.files import atomic_folder, atomic_write
 from macaw.results.curves import plot_history
 from macaw.runtime.engine import WEIGHTS
 from macaw.runtime.exporter import save_graph
-from macaw.training.loop import Run
 
 
-def save_model(out: Path, run: Run, card: Card, *, sample_size: int) -> Path:
+@dataclass(frozen=True, eq=False)
+class Made:
+    """What a training made: a module with its best weights, its card, the history, and how it ended."""
+
+    module: torch.nn.Module
+    card: Card
+    history: list[dict[str, float]]  # a row for each evaluation
+    finished: bool  # False when Ctrl-C cut it short
+
+    @property
+    def error(self) -> float:
+        """The best score of the history: the validation error, by the loss where several are equal."""
+        return min(row["score"] for row in self.history)
+
+    def ended(self, history: list[dict[str, float]], *, finished: bool) -> Made:
+        """The same model, with a longer history."""
+        return replace(self, history=history, finished=finished)
+
+
+def save_model(out: Path, made: Made) -> Path:
     """Write `out`: card, weights, graph, `history.csv` and `curve.png`.
 
     Raises StorageError, and leaves what was there before.
     """
+    best = min(made.history, key=lambda row: row["score"])
+    card = made.card.replace(training={**made.card.training, "val_error": best["val_error"]})
+    size = card.prepare["size"]
     with atomic_folder(out) as folder:
-        save_weights(run.best, folder)
+        save_weights(made.module, folder)
         card.save(folder)
-        save_graph(_single(run.best), torch.zeros(2, 3, sample_size, sample_size), folder)
-        _save_history(run.state.history, folder)
+        sizes = made.module.frontend.sizes  # type: ignore[union-attr]
+        save_graph(_single(made.module), torch.zeros(2, 3, size, size), folder, sizes=str(sizes))
+        _save_history(made.history, folder)
     return out
 
 

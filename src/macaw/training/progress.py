@@ -17,6 +17,10 @@ class Watcher(Protocol):
         """Once, with what the user should know about the data."""
         return
 
+    def said(self, words: str) -> None:
+        """Now and then, with what was found or decided, in a line."""
+        return
+
     def read(self, done: int, total: int) -> None:
         """Now and then while pictures are read."""
         return
@@ -74,6 +78,9 @@ class Bar(Watcher):
     def started(self, notes: tuple[str, ...]) -> None:
         for note in notes:
             self._console.print(f"note: {note}")
+
+    def said(self, words: str) -> None:
+        self._console.print(words)
 
     def read(self, done: int, total: int) -> None:
         words = f"{done:,} of {total:,} pictures"
