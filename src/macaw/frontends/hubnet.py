@@ -1,0 +1,209 @@
+"""Hub networks: built by the transformers library from a checkpoint's config.json, fresh or with its weights.
+
+A network loses its classifier here: what is left gives, as its answer, what the classifier used to read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from macaw.errors import InputError, MissingExtra, ModelError
+from macaw.runtime.hubfiles import Checkpoint
+
+# Of config.json: what says nothing about the network, or what a card has elsewhere
+_APART = frozenset({
+    "_name_or_path", "architectures", "auto_map", "dtype", "id2label", "label2id", "num_labels",
+    "out_features", "out_indices", "output_attentions", "output_hidden_states", "problem_type", "return_dict",
+    "torch_dtype",
+})  # fmt: skip
+_ATTENTION = "macaw"
+_PROBLEMS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+
+
+def essence(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Of a config.json what shapes the network."""
+    return {name: value for name, value in config.items() if name not in _APART}
+
+
+def fresh_network(config: Mapping[str, Any]) -> Any:
+    """The network of a config.json, with fresh weights, without a classifier.
+
+    Raises InputError for a config that describes none, MissingExtra without transformers.
+    """
+    described, kind = _described(config)
+    try:
+        net = kind(described)
+    except _PROBLEMS as problem:
+        raise InputError(
+            f"the checkpoint's config.json describes no network ({_reason(problem)})"
+        ) from problem
+    _open_up(net)
+    return net
+
+
+def read_network(found: Checkpoint) -> tuple[Any, nn.Linear | None, list[str]]:
+    """A checkpoint's network in single precision; its classifier, if it has one; tensors that nothing uses.
+
+    Raises ModelError for weights that are damaged or do not fit their config.json, InputError for a config
+    that describes no network, or a classifier that is not one linear layer; MissingExtra.
+    """
+    described, kind = _described(found.config)
+    if any("WithTeacher" in str(name) for name in found.config.get("architectures") or ()):
+        raise InputError(
+            f"'{found.source}' answers by the mean of two classifiers; macaw reads those with one"
+        )
+    try:
+        with _quiet():
+            net, told = kind.from_pretrained(
+                found.folder, config=described, dtype=torch.float32, use_safetensors=True,
+                local_files_only=True, output_loading_info=True,
+            )  # fmt: skip
+    except (OSError, SafetensorError, *_PROBLEMS) as problem:
+        raise ModelError(
+            f"'{found.source}': its weights do not fit its config.json ({_reason(problem)}); fetch it again, "
+            "or restore it"
+        ) from problem
+    net.eval()
+    head = _classifier(net)
+    missing = set(told["missing_keys"])
+    if lacking := sorted(name for name in missing if not (head and name.startswith(f"{head}."))):
+        raise ModelError(f"'{found.source}' lacks {len(lacking)} weights of its network, {lacking[0]} first")
+    unused = sorted(told["unexpected_keys"])
+    if missing or not head:
+        _open_up(net)
+        return net, None, unused
+    return net, _taken(net, found.source), unused
+
+
+def run_network(net: Any, pictures: torch.Tensor, **options: Any) -> torch.Tensor:
+    """(B, 3, H, W) -> the answer of a network (B, D): what its classifier reads, once that is taken off."""
+    answer = net(pictures, return_dict=True, **options)
+    answered: torch.Tensor = answer.logits if "logits" in answer else answer.pooler_output
+    return answered.flatten(1)
+
+
+def side_of(config: Any) -> int:
+    """The side of the pictures that a network was made for, pixels."""
+    size = getattr(config, "image_size", 224)
+    return int(size if isinstance(size, int) else size[0])
+
+
+def _described(config: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The library's config of a config.json, and what it builds: a classifier where the family has one."""
+    try:
+        import transformers
+        from transformers.models.auto import configuration_auto, modeling_auto
+    except ModuleNotFoundError as problem:
+        raise MissingExtra("front-end 'hub'", problem.name or "transformers", "hub") from problem
+    called = str(config.get("model_type"))
+    if called not in configuration_auto.CONFIG_MAPPING:
+        raise InputError(f"the installed transformers knows no '{called}'; upgrade it")
+    try:
+        described = configuration_auto.CONFIG_MAPPING[called].from_dict(dict(config))
+    except Exception as problem:  # its checks have a tree of their own
+        raise InputError(f"the checkpoint's config.json cannot be read ({_reason(problem)})") from problem
+    classifiers: Any = modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
+    built = (classifiers if type(described) in classifiers else modeling_auto.MODEL_MAPPING)[type(described)]
+    kind: Any = built[0] if isinstance(built, tuple) else built
+    if kind._supports_sdpa and kind._supports_attention_backend:
+        transformers.AttentionInterface.register(_ATTENTION, _attend)
+        described._attn_implementation = _ATTENTION
+    return described, kind
+
+
+def _attend(
+    module: nn.Module,
+    query: torch.Tensor,  # (B, heads, N, width of a head), and so are key and value
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None = None,
+    **options: Any,
+) -> tuple[torch.Tensor, None]:
+    """The library's fused attention, but when exported: plain, so that ONNX Runtime fuses the scale.
+
+    It has a name of ours: under its own a graph gets a mask for padding, in which nothing is masked, and
+    looks for NaN after each softmax. Together that is 9 % of a ViT-S, measured in batches of 8.
+    """
+    from transformers.integrations.sdpa_attention import sdpa_attention_forward
+
+    bias, scale = options.get("position_bias"), options.get("scaling") or query.shape[-1] ** -0.5
+    if not torch.compiler.is_exporting() or bias is not None or key.shape[1] != query.shape[1]:
+        answer: torch.Tensor = sdpa_attention_forward(module, query, key, value, attention_mask, **options)[0]
+        return answer, None
+    scores = query @ key.transpose(2, 3) * scale  # (B, heads, N, N)
+    if attention_mask is not None:
+        scores = scores + attention_mask
+    return (scores.softmax(-1) @ value).transpose(1, 2).contiguous(), None  # (B, N, heads, width of a head)
+
+
+def _classifier(net: Any) -> str:
+    """The name of the classifier: the last linear layer with an output for each label; "" without one."""
+    if not type(net).__name__.endswith("ForImageClassification"):
+        return ""
+    labels = net.config.num_labels
+    layers = [
+        name for name, one in net.named_modules() if isinstance(one, nn.Linear) and one.out_features == labels
+    ]
+    return layers[-1] if layers else ""
+
+
+def _open_up(net: Any) -> nn.Linear | None:
+    """Take the classifier off, in place, and give it back; None where there is none.
+
+    What only pre-training reads, the token of a masked patch, goes with it: nothing would ever train it.
+    """
+    for module in net.modules():
+        if isinstance(getattr(module, "mask_token", None), nn.Parameter):
+            module.mask_token = None
+    name = _classifier(net)
+    if not name:
+        return None
+    classifier: nn.Linear = net.get_submodule(name)
+    parent, _, last = name.rpartition(".")
+    setattr(net.get_submodule(parent), last, nn.Identity())
+    return classifier
+
+
+@torch.no_grad()
+def _taken(net: Any, source: str) -> nn.Linear:
+    """The classifier, taken off; refused unless it and the rest together still answer as the whole did."""
+    noise = torch.randn(
+        2, 3, side_of(net.config), side_of(net.config), generator=torch.Generator().manual_seed(0)
+    )
+    before = run_network(net, noise)
+    classifier = _open_up(net)
+    assert classifier is not None  # noqa: S101  (it has been named)
+    features = run_network(net, noise)
+    same = features.shape[1:] == (classifier.in_features,)
+    if not same or not torch.allclose(classifier(features), before, rtol=1e-4, atol=1e-4):
+        raise InputError(
+            f"'{source}': its classifier is not one linear layer on pooled features; macaw needs that"
+        )
+    return classifier
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The library reports what it loads, in tables and bars; macaw says what the user should know."""
+    import transformers.utils.logging
+
+    log: Any = transformers.utils.logging
+    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
+    log.set_verbosity_error()
+    log.disable_progress_bar()
+    try:
+        yield
+    finally:
+        log.set_verbosity(level)
+        if bars:
+            log.enable_progress_bar()
+
+
+def _reason(problem: Exception) -> str:
+    return " ".join(str(problem).split())[:200] or type(problem).__name__
