@@ -1,0 +1,87 @@
+"""Why a classifier gives an answer: one picture and one class in, an Explanation out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from macaw.data.prepare import Fit, fit
+from macaw.data.sources import source_name
+from macaw.errors import InputError, UnknownName, did_you_mean
+from macaw.explanation.case import Case
+from macaw.explanation.frame import seen_frame
+from macaw.explanation.ways import WAYS, Job
+from macaw.model import Input, Model
+from macaw.results.explanation import Explanation
+from macaw.results.labels import Labels
+
+
+def explain_labels(
+    model: Model,
+    picture: Input,
+    *,
+    target: str | None = None,
+    against: str | None = None,
+    by: str | Sequence[str] = tuple(WAYS),
+    data: str | Path | None = None,
+    seed: int = 0,
+) -> Explanation:
+    """Why `model` says `target`, by default its best guess, of one picture, and not `against` where given.
+
+    `by` are some of WAYS. "gradient" needs torch, and so do the feature maps of "parts"; without it a note
+    says so. `data` is a copy of the training data, from which near pictures are shown; `seed` is that of the
+    randomised weights. Raises UnknownName for a class or a way that is not known, InputError for an input
+    that is not one picture, MissingExtra when nothing of `by` can be done without torch.
+    """
+    ways = _ways([by] if isinstance(by, str) else by)
+    answer = _answer(model, picture)
+    names = model.card.names
+    goal, other = _place(target or answer.best.name, names), _place(against, names) if against else None
+    if goal == other:
+        raise InputError(f"'{names[goal]}' cannot be held against itself; give another class")
+    how, seen = Fit.of(model.card.prepare), np.asarray(answer.picture)
+    job = Job(Case(model, model.prepare([seen])[0], goal, other), data, seed)
+    job.work(ways)
+    return Explanation(
+        answer,
+        names[goal],
+        fit(seen, how),
+        seen_frame(seen.shape[0], seen.shape[1], how),
+        against="" if other is None else names[other],
+        model=model.card.name,
+        maps=tuple(job.maps),
+        notes=tuple(job.notes),
+        **job.found,
+    )
+
+
+def _ways(by: Sequence[str]) -> tuple[str, ...]:
+    """The ways to go, each once."""
+    for way in by:
+        if way not in WAYS:
+            raise UnknownName(
+                f"no way '{way}' to explain.{did_you_mean(way, WAYS)} There are: {', '.join(WAYS)}"
+            )
+    if not by:
+        raise InputError(f"no way to explain was given; there are: {', '.join(WAYS)}")
+    return tuple(dict.fromkeys(by))
+
+
+def _answer(model: Model, picture: Input) -> Labels:
+    """The answer to one picture, with the picture."""
+    answers = list(itertools.islice(model.stream(picture, batch=1), 2))
+    if len(answers) != 1:
+        found = "several pictures" if answers else "no picture"
+        raise InputError(f"'{source_name(picture)}' stands for {found}; an explanation is of one")
+    return answers[0]
+
+
+def _place(name: str, names: Sequence[str]) -> int:
+    """Where a class stands in the table."""
+    if name not in names:
+        hint = did_you_mean(name, names) or f" It has {len(names):,} classes, in card.names."
+        raise UnknownName(f"the model knows no class '{name}'.{hint}")
+    return names.index(name)
