@@ -1,0 +1,133 @@
+"""Provenance: what an evaluation was made of and where, so that its numbers can be judged and reached again.
+
+Shapes: N pictures, C classes
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+from macaw import zoo
+from macaw.data.examples import Examples
+from macaw.data.hashing import digests
+from macaw.files import cache_folder
+from macaw.machine import cpu_count
+from macaw.model import Model
+from macaw.results.record import Record
+from macaw.results.scores import LabelScores
+from macaw.runtime.engine import WEIGHTS
+from macaw.tasks import TASKS
+
+_SEED = 0  # of score_labels, where nobody asked for another
+
+
+def record_of(
+    model: Model,
+    data: str | Path,
+    *,
+    split: str,
+    examples: Examples,
+    scores: LabelScores,
+) -> Record:
+    """The record of `scores`, which `model` reached on `examples`, the `split` of `data`."""
+    place = Path(data).resolve()
+    return Record(
+        task=model.card.task,
+        data=place.stem if place.is_file() else place.name,
+        path=str(place),
+        content=content_of(examples, model.card.names),
+        split=split,
+        count=scores.count,
+        metrics=dict(scores.metrics),
+        model=model.card.name,
+        reference=reference_of(model),
+        weights=weights_of(model),
+        engine=model.engine,
+        seed=_SEED,
+        commit=_commit(),
+        machine=_machine(),
+        time=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        seconds=round(scores.seconds, 3),
+    )
+
+
+def reference_of(model: Model) -> str:
+    """What loads a model from wherever one is: its application, its place on the Hub, or its whole path."""
+    folder, source = model.folder.resolve(), str(model.card.training.get("source", ""))
+    for row in TASKS.values():
+        if folder == (zoo.FOLDER / row.embedded).resolve():
+            return row.name
+    if source.startswith("hf:") and folder.is_relative_to(cache_folder().resolve()):
+        return source  # what the cache holds can be made again from there
+    return str(folder)
+
+
+def content_of(examples: Examples, names: tuple[str, ...]) -> str:
+    """SHA-256, hex, over each picture's bytes with the names of its labels, whatever their order.
+
+    Renaming files, or aligning them with another model's class table, does not change it. Raises InputError.
+    """
+    if examples.targets.ndim == 1:
+        labels = [[names[target]] for target in examples.targets.tolist()]
+    else:
+        labels = [sorted(names[i] for i in np.flatnonzero(row)) for row in examples.targets]
+    marks = digests(examples.sources)
+    lines = sorted(mark + json.dumps(some).encode() for mark, some in zip(marks, labels, strict=True))
+    return hashlib.sha256(b"\n".join(lines)).hexdigest()
+
+
+def weights_of(model: Model) -> str:
+    """SHA-256, hex, over a model's weights, its class table, and how it is fed and read."""
+    card, place = model.card, model.folder
+    how = json.dumps([card.names, card.prepare, card.decode], sort_keys=True)
+    total = hashlib.sha256(how.encode())
+    # A model of one file has them inside; OpenVINO's is two
+    for path in [place, place.with_suffix(".bin")] if place.is_file() else [place / WEIGHTS]:
+        if path.is_file():
+            with open(path, "rb") as file:
+                total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
+
+
+def _commit() -> str:
+    """The commit of the present folder, or macaw's version where it is no checkout or git is not there."""
+    try:
+        done = subprocess.run(
+            ["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, timeout=5, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return f"macaw {_version('macaw')}"
+    return done.stdout.strip()
+
+
+def _machine() -> str:
+    """`2 cores of AMD EPYC, Python 3.11.2, macaw 0.1.0, ONNX Runtime 1.32.0`."""
+    cores = cpu_count()
+    place = f"{cores} core{'' if cores == 1 else 's'} of {_processor()}"
+    software = f"macaw {_version('macaw')}, ONNX Runtime {_version('onnxruntime')}"
+    return f"{place}, Python {platform.python_version()}, {software}"
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:  # there under another name, or not installed but on the path
+        return "of unknown version"
+
+
+def _processor() -> str:
+    """The processor's name, as plainly as the system says it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine() or "unknown processor"

@@ -1,0 +1,196 @@
+"""The HTTP application: one route for each row of the table that is served, its limits, errors and log."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.requests import ClientDisconnect
+
+from macaw import __version__
+from macaw.results.labels import SHOWN
+from macaw.server.answers import ANSWERS, ErrorAnswer, Health, Served, TaskAnswer
+from macaw.server.forms import FORM, PLAIN, check_content, read_body, uploads_in
+from macaw.server.hosting import Hosted, House
+from macaw.server.limits import Refusal
+from macaw.server.page import page
+from macaw.server.refusals import STATUSES, answer_errors
+from macaw.tasks import Task
+
+Log = Callable[[str], None]
+Message = MutableMapping[str, Any]  # of ASGI
+
+_FILE = {"type": "string", "format": "binary"}
+_FORM = {"type": "object", "required": ["file"], "properties": {"file": {"type": "array", "items": _FILE}}}
+BODY = {
+    "required": True,
+    "content": {"image/*": {"schema": _FILE}, PLAIN: {"schema": _FILE}, FORM: {"schema": _FORM}},
+}
+# Nothing is reported, whatever collects telemetry in this process or is named in its environment.
+SILENT: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
+
+
+def build(house: House, log: Log | None = None) -> FastAPI:
+    """The application over an open house, which it closes at its end; `log` gets a line for each request."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        house.close()
+
+    api = FastAPI(
+        title="macaw",
+        version=__version__,
+        description="What `macaw run` says, over HTTP. Nothing is stored, and nothing leaves this machine.",
+        docs_url=None,  # FastAPI's own pages load scripts from elsewhere; ours is at / and /docs
+        redoc_url=None,
+        lifespan=lifespan,
+        telemetry=SILENT,
+    )
+    for row in house.rows:
+        _add_task(api, house, row)
+    _add_state(api, house)
+    answer_errors(api)
+    api.add_middleware(_Door, house=house, log=log)
+    return api
+
+
+def _add_task(api: FastAPI, house: House, row: Task) -> None:
+    """POST /<application>: pictures in, answers out."""
+    kind: Any = ANSWERS[row.gives]
+
+    async def answer(
+        request: Request,
+        top: Annotated[int, Query(ge=1, description="How many guesses.")] = SHOWN,
+        model: Annotated[str | None, Query(description="Which model, of those that /tasks lists.")] = None,
+    ) -> Any:
+        began = time.monotonic()
+        hosted = house.find(row.name, model)
+        check_content(request.headers.get("content-type", ""))
+        with house.place():
+            found = await _answers(request, house, hosted)
+        spent = {"model": hosted.name, "milliseconds": round(1000 * (time.monotonic() - began), 2)}
+        answers = [kind.of(one, top, **spent) for one in found]
+        return answers if len(answers) > 1 else answers[0]
+
+    api.add_api_route(
+        f"/{row.name}",
+        answer,
+        methods=["POST"],
+        response_model=kind | list[kind],
+        response_description=f"{row.gives} of the {row.takes}; of several in a form a list, in their order.",
+        summary=row.does,
+        responses={code: {"model": ErrorAnswer, "description": words} for code, words in STATUSES.items()},
+        openapi_extra={"requestBody": BODY},
+        operation_id=row.name,
+    )
+
+
+async def _answers(request: Request, house: House, hosted: Hosted) -> list[Any]:
+    """The answer to each picture of a request, in the time there is for it. Raises Refusal, InputError."""
+    limits, head = house.limits, request.headers
+    end = asyncio.get_running_loop().time() + limits.timeout
+    try:
+        async with asyncio.timeout_at(end):
+            body = await read_body(request.stream(), head.get("content-length", ""), limits)
+    except TimeoutError:
+        words = f"the body did not arrive within {limits.timeout:g} s"
+        raise Refusal(408, "slow_body", words, "send a smaller picture") from None
+    except ClientDisconnect:
+        raise Refusal(400, "gone", "the client left before its request was there", "send it again") from None
+    try:
+        async with asyncio.timeout_at(end):
+            # In a thread: to take a large form apart copies it, and the loop must not wait for that
+            uploads = await asyncio.to_thread(uploads_in, body, head.get("content-type", ""), limits)
+            return await house.answers(hosted, uploads)
+    except TimeoutError:
+        words = f"the answer was not there within {limits.timeout:g} s"
+        raise Refusal(
+            504, "too_slow", words, "send fewer pictures, or try again when there is less to do"
+        ) from None
+
+
+def _add_state(api: FastAPI, house: House) -> None:
+    """GET /, /docs, /tasks and /health."""
+
+    async def index(request: Request) -> HTMLResponse:
+        return HTMLResponse(page(house, str(request.base_url).rstrip("/")))
+
+    for path in ("/", "/docs"):
+        api.add_api_route(path, index, methods=["GET"], include_in_schema=False)
+
+    @api.get("/tasks", summary="The applications and the models that serve them.", operation_id="tasks")
+    async def tasks() -> list[TaskAnswer]:
+        return [_task_answer(house, row) for row in house.rows]
+
+    @api.get(
+        "/health",
+        summary="How the server is; 503 once it was told to stop.",
+        responses={503: {"model": Health, "description": "It finishes what it accepted and takes no more."}},
+        operation_id="health",
+    )
+    async def health() -> JSONResponse:
+        state = Health(
+            live=True,
+            ready=not house.stopping,
+            waiting=house.accepted,
+            queue=house.limits.queue,
+            pictures=sum(one.batches.pictures for one in house.hosted),
+            batches=sum(one.batches.batches for one in house.hosted),
+            models=[one.name for one in house.hosted],
+            uptime=round(time.monotonic() - house.began, 3),
+        )
+        return JSONResponse(state.model_dump(), status_code=503 if house.stopping else 200)
+
+
+def _task_answer(house: House, row: Task) -> TaskAnswer:
+    able = [one for one in house.hosted if one.task.name == row.name]
+    models = [
+        Served(name=one.name, card=one.model.card.name, classes=len(one.model.card.names)) for one in able
+    ]
+    words = {"alias": row.alias, "does": row.does, "takes": row.takes, "gives": row.gives}
+    return TaskAnswer(name=row.name, models=models, **words)
+
+
+class _Door:
+    """Logs each request, and lets no connection be kept once the server stops."""
+
+    def __init__(self, app: Any, *, house: House, log: Log | None) -> None:
+        self.app, self.house, self.log = app, house, log
+
+    async def __call__(
+        self,
+        scope: Message,
+        receive: Callable[[], Awaitable[Message]],
+        send: Callable[[Message], Awaitable[None]],
+    ) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, status = time.monotonic(), 500
+
+        async def noted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                if self.house.stopping:
+                    message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        finally:
+            if self.log:
+                self.log(_line(scope, status, time.monotonic() - began))
+
+
+def _line(scope: Message, status: int, seconds: float) -> str:
+    """`12:03:04 127.0.0.1 POST /classify 200 14.2 ms`; the path as it came, so that it holds no line end."""
+    client = scope["client"][0] if scope.get("client") else "-"
+    path = scope.get("raw_path", b"/").decode("ascii", "backslashreplace")
+    return f"{time.strftime('%H:%M:%S')} {client} {scope['method']} {path} {status} {1000 * seconds:.1f} ms"

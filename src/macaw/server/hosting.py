@@ -1,0 +1,174 @@
+"""Hosting: opened models behind one bounded queue, from the bytes of pictures to their answers.
+
+The event loop only waits: pictures are decoded and prepared by a few threads, one for each processor, and
+each model's core is run by the one thread of its `Batches`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from macaw import tasks, verbs
+from macaw.data.guard import quiet, refused
+from macaw.data.pictures import read_picture
+from macaw.data.prepare import Fit
+from macaw.data.sniff import impostor, picture_format
+from macaw.errors import InputError, did_you_mean
+from macaw.machine import cpu_count
+from macaw.model import Model
+from macaw.server.batches import Batches
+from macaw.server.forms import Upload
+from macaw.server.limits import Limits, Refusal
+
+
+class Hosted:
+    """One model that is served, under the name that requests choose it by."""
+
+    def __init__(self, name: str, model: Model, limits: Limits) -> None:
+        self.name, self.model, self.limits = name, model, limits
+        self.task = tasks.find(model.card.task)
+        self.batches = Batches(lambda prepared: model.decode(model.core(prepared)), most=limits.batch)
+        levels = model.card.prepare.get("levels")
+        self._levels = (levels[0], levels[1]) if levels else None
+        self._detail = Fit.of(model.card.prepare).at_least
+        model.decode(model.core(model.prepare([np.zeros((8, 8, 3), np.uint8)])))  # what is broken shows now
+
+    def enter(self, upload: Upload) -> Future[Any]:
+        """Decode one picture, prepare it and queue it, after it was announced; the future holds its answer.
+
+        Raises Refusal for what is no picture or too large, InputError for one that cannot be read.
+        """
+        try:
+            check_picture(upload.data, upload.name, self.limits.max_pixels)
+            detail = self._detail
+            picture = read_picture(upload.data, levels=self._levels, at_least=detail, name=upload.name)
+            prepared = self.model.prepare([picture])
+        except BaseException:
+            self.batches.forget()
+            raise
+        return self.batches.put(prepared)
+
+
+class House:
+    """All models of one server, its queue and its threads."""
+
+    def __init__(self, hosted: Sequence[Hosted], limits: Limits) -> None:
+        self.hosted, self.limits = tuple(hosted), limits
+        self.began = time.monotonic()
+        self.accepted = 0  # requests, and not answered yet
+        self.stopping = False
+        self._pool = ThreadPoolExecutor(cpu_count(), thread_name_prefix="macaw-decode")
+
+    @property
+    def rows(self) -> tuple[tasks.Task, ...]:
+        """The applications that are served, in the order of the table."""
+        served = {one.task.name for one in self.hosted}
+        return tuple(row for row in tasks.TASKS.values() if row.name in served)
+
+    def find(self, task: str, name: str | None) -> Hosted:
+        """The model of that name for an application; the first without a name. Raises Refusal."""
+        able = [one for one in self.hosted if one.task.name == task]
+        for one in able:
+            if name in {None, one.name}:
+                return one
+        names = [one.name for one in able]
+        words = f"no model '{name}' for {task} is served here.{did_you_mean(str(name), names)}"
+        raise Refusal(404, "unknown_model", words.rstrip("."), f"there are: {', '.join(names)}")
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A place in the queue for one request, until it is answered. Raises Refusal when there is none."""
+        if self.accepted >= self.limits.queue:
+            words = f"{self.accepted} requests wait already, as many as this server takes"
+            raise Refusal(429, "busy", words, "try again in a second")
+        self.accepted += 1
+        try:
+            yield
+        finally:
+            self.accepted -= 1
+
+    async def answers(self, hosted: Hosted, uploads: Sequence[Upload]) -> list[Any]:
+        """An answer for each picture, in their order; the first that cannot be read raises."""
+        waiting = [asyncio.ensure_future(self._answer(hosted, upload)) for upload in uploads]
+        try:
+            return list(await asyncio.gather(*waiting))
+        finally:
+            for one in waiting:
+                one.cancel()
+
+    async def _answer(self, hosted: Hosted, upload: Upload) -> Any:
+        hosted.batches.announce()
+        entering = self._pool.submit(hosted.enter, upload)
+        try:
+            queued = await asyncio.wrap_future(entering)
+        except asyncio.CancelledError:
+            if entering.cancelled():  # before a thread took it up; else it forgets by itself
+                hosted.batches.forget()
+            raise
+        return replace(await asyncio.wrap_future(queued), source=upload.source)
+
+    def close(self) -> None:
+        """End the threads; nothing may wait any more."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        for one in self.hosted:
+            one.batches.close()
+
+
+def open_house(models: Sequence[str | Path | Model], limits: Limits, engine: str) -> House:
+    """Load and try every model; without one, those of all applications of the table.
+
+    Raises what `verbs.load` raises, and InputError when two would have one name.
+    """
+    named: dict[str, Model] = {}
+    for one in models or list(tasks.TASKS):
+        name = _name(one)
+        if name in named:
+            raise InputError(f"two models would be served as '{name}'; rename the folder of one")
+        named[name] = one if isinstance(one, Model) else verbs.load(one, engine=engine)
+    return House([Hosted(name, model, limits) for name, model in named.items()], limits)
+
+
+def check_picture(data: bytes, name: str, max_pixels: int) -> None:
+    """Refuse what is no picture, and one of too many pixels by its header alone: before anything is decoded.
+
+    Raises Refusal, and InputError for a header that makes no sense.
+    """
+    kind = picture_format(data)
+    if kind is None:
+        words, _, hint = impostor(data).partition("; ")
+        raise Refusal(415, "not_a_picture", f"{name} {words}", hint)
+    try:
+        with quiet(), refused(name, data):
+            width, height = Image.open(io.BytesIO(data), formats=(kind,)).size
+    except InputError as problem:
+        if not isinstance(problem.__cause__, Image.DecompressionBombError):  # Pillow's own limit
+            raise
+        raise _too_large(str(problem).partition(";")[0]) from problem
+    if width * height > max_pixels:
+        words = f"{name} has {width:,} x {height:,} pixels, and this server takes {max_pixels:,} in all"
+        raise _too_large(words)
+
+
+def _too_large(words: str) -> Refusal:
+    return Refusal(413, "too_many_pixels", words, "scale it down or cut it into tiles")
+
+
+def _name(model: str | Path | Model) -> str:
+    """What requests call a model: its application, the end of its folder's path, or its place on the Hub."""
+    if isinstance(model, Model):
+        return model.folder.name
+    text = str(model)
+    if text in tasks.TASKS or text.startswith("hf:"):
+        return text
+    return Path(text).resolve().name
