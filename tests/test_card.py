@@ -25,6 +25,7 @@ VALUES: dict[str, Any] = {
     "decode": {"temperature": 1, "multi": False},
     "scores": {"val": {"top-1 error": [0.1, 0.0, 0.2]}},
     "training": {"recipe": {"epochs": 3}},
+    "exported": {"precision": "int8"},
     "terms": {"code": "Apache-2.0"},
     "limits": "knows two birds",
     "format": FORMAT,
@@ -81,7 +82,8 @@ def test_a_later_format_is_refused(tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in VALUES if name not in {"scores", "training", "terms", "limits", "format"}]
+    "name",
+    [name for name in VALUES if name not in {"scores", "training", "exported", "terms", "limits", "format"}],
 )
 def test_a_missing_field_is_named(tmp_path: Path, name: str):
     values = {field: value for field, value in VALUES.items() if field != name}

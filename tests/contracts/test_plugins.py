@@ -69,7 +69,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_plugins_are_listed_after_ours_and_found():
     assert HEADS.names() == ["label", "number"]
-    assert FRONTENDS.names() == ["image", "stripes"]
+    assert FRONTENDS.names() == ["image", "hub", "stripes"]
     assert HEADS.get("number") is Number
     assert FRONTENDS.get("stripes") is Stripes
     assert HEADS.build("number", 7, scale=3.0).config == {"scale": 3.0}

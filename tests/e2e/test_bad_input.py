@@ -121,11 +121,8 @@ CASES: dict[str, tuple[str, int, str]] = {
     "empty name": ("run model ''", INPUT, "an empty name was given"),
     "empty standard input": ("run model -", INPUT, "standard input is empty"),
     # names
-    "unknown scheme hf": (
-        "run hf:owner/name good.png",
-        USAGE,
-        "scheme 'hf:' is not known. What works: an application",
-    ),
+    "a checkpoint that is not here": ("run hf:owner/name good.png", INPUT, "--download"),
+    "a checkpoint without a name": ("run hf: good.png", INPUT, "hf:owner/name"),
     "unknown scheme s3": ("run s3://bucket/model good.png", USAGE, "scheme 's3:' is not known"),
     "misspelt application": ("run clasify good.png", USAGE, "Did you mean 'classify'?"),
     "misspelt folder": ("run ./modle good.png", USAGE, "Did you mean 'model'?"),
@@ -148,7 +145,7 @@ CASES: dict[str, tuple[str, int, str]] = {
     "a file for a model": (
         "run good.png good.png",
         MODEL,
-        "'good.png' is a file; give the folder of a model",
+        "'good.png' is no model; give the folder of one, or a file (.onnx, .xml)",
     ),
     "model without card": ("run no-card good.png", MODEL, "'no-card' is not a model"),
     "cut card": ("run cut-card good.png", MODEL, "cut-card/card.json is damaged"),
@@ -212,7 +209,7 @@ CASES: dict[str, tuple[str, int, str]] = {
         "no unfinished run in 'idle.training'",
     ),
     "damaged checkpoint": (
-        "train classify fine --out run --resume",
+        "train classify fine --out run --start scratch --resume",
         MODEL,
         "checkpoint.safetensors is damaged",
     ),
@@ -224,7 +221,7 @@ CASES: dict[str, tuple[str, int, str]] = {
         INPUT,
         "minutes=-1.0: a number above 0",
     ),
-    "too few minutes": ("train classify fine --out new --minutes 0.01", INPUT, "allow more"),
+    "too few minutes": ("train classify fine --out new --start scratch --minutes 0.01", INPUT, "allow more"),
     "minutes and epochs": ("train classify fine --out new --minutes 1 --epochs 2", INPUT, "give one of them"),
     # evaluation, export, tour
     "no data to score": ("evaluate model nosuch", INPUT, "no such file or folder: 'nosuch'"),
@@ -241,7 +238,7 @@ CASES: dict[str, tuple[str, int, str]] = {
         INPUT,
         "has no split 'vall'. Did you mean 'val'?",
     ),
-    "wrong suffix": ("export model new.pt", INPUT, "cannot export to 'new.pt': the suffix must be .onnx"),
+    "wrong suffix": ("export model new.pt", INPUT, "cannot export to 'new.pt': the suffix must be one of"),
     "no such model to export": ("export modell new.onnx", USAGE, "Did you mean 'model'?"),
     "folder in the way of the export": ("export model taken.onnx", STORAGE, "cannot write taken.onnx"),
     "file in the way of the tour": ("tour --quick --out good.png", INPUT, "'good.png' is a file"),
@@ -266,8 +263,8 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 
 
 def test_a_process_answers_like_the_call(start: Any):
-    process = start("run", "hf:owner/name", "good.png")
-    assert process.communicate(timeout=60)[1].startswith("macaw: cannot load 'hf:owner/name': scheme 'hf:'")
+    process = start("run", "s3:owner/name", "good.png")
+    assert process.communicate(timeout=60)[1].startswith("macaw: cannot load 's3:owner/name': scheme 's3:'")
     assert process.returncode == USAGE
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import macaw
 
-HEAVY = ("torch", "matplotlib", "onnxruntime", "onnx", "scipy", "skimage", "transformers")
+HEAVY = ("torch", "matplotlib", "onnxruntime", "onnx", "scipy", "skimage", "transformers", "fastapi")
 TORCH_FREE = ("macaw.data", "macaw.results", "macaw.metrics", "macaw.runtime", "macaw.model", "macaw.zoo")
 
 

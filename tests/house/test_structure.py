@@ -34,7 +34,7 @@ SYNONYMS = {
 HOUSE_WORD = {synonym: word for word, synonyms in SYNONYMS.items() for synonym in synonyms}
 
 # Said once by the contract that asks for them (design: Contracts), not again by everyone who fulfils it.
-WATCHED = {"started", "read", "step", "scored", "ended"}  # said once, by training.progress.Watcher
+WATCHED = {"started", "said", "read", "step", "scored", "ended"}  # said once, by training.progress.Watcher
 SAID_BY_CONTRACT = WATCHED | {
     "forward",
     "loss",
@@ -42,6 +42,10 @@ SAID_BY_CONTRACT = WATCHED | {
     "prepare",
     "core",
     "decode",
+    "features",
+    "headline",
+    "width",
+    "parts",
     "to_dict",
     "plot",
     "save",
