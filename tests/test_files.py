@@ -209,3 +209,31 @@ def test_a_stage_that_cannot_be_written(tmp_path: Path):
     (tmp_path / "wall").touch()
     with pytest.raises(StorageError, match="cannot write"):
         Stage(tmp_path / "wall" / "mine").open()
+
+
+def test_one_training_at_a_time_writes_to_a_folder(tmp_path: Path):
+    one, other = Stage(tmp_path / "new" / "mine"), Stage(tmp_path / "new" / "mine")
+    with one.claimed():
+        with pytest.raises(InputError, match=r"another training writes to '.*mine'; wait, or choose another"):
+            with other.claimed():
+                pass
+        with Stage(tmp_path / "new" / "yours").claimed():
+            pass
+    assert names(tmp_path / "new") == []
+    with other.claimed():
+        assert names(tmp_path / "new") == [".mine.lock"]
+
+
+def test_a_killed_training_leaves_no_claim(tmp_path: Path):
+    code = (
+        "import sys, time; from macaw.files import Stage; from pathlib import Path\n"
+        "with Stage(Path(sys.argv[1])).claimed(): print('mine', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, tmp_path / "m"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdout.readline() == b"mine\n"
+        with pytest.raises(InputError, match="another training"), Stage(tmp_path / "m").claimed():
+            pass
+        process.kill()
+    with Stage(tmp_path / "m").claimed():
+        pass
+    assert names(tmp_path) == []

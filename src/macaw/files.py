@@ -9,8 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 from macaw.errors import InputError, StorageError, storage_errors
+
+fcntl: ModuleType | None
+try:
+    import fcntl
+except ModuleNotFoundError:  # Windows: two trainings into one folder are not told apart there
+    fcntl = None
 
 
 def atomic_write(path: str | Path, data: bytes) -> Path:
@@ -99,6 +106,24 @@ class Stage:
         if not self.resume and self.out.exists() and (not self.out.is_dir() or any(self.out.iterdir())):
             raise InputError(f"'{self.out}' exists; choose another folder for the model, or delete this one")
 
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """While the block runs, nobody else may train into `out`.
+
+        Raises InputError when somebody does, StorageError where nothing can be written.
+        """
+        path = self.out.with_name(f".{self.out.name}.lock")
+        with storage_errors(self.out):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle = _locked(path)
+        if handle is None:
+            raise InputError(f"another training writes to '{self.out}'; wait, or choose another folder")
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # while it is held: whoever has opened it looks again
+            os.close(handle)
+
     def open(self) -> None:
         """Make the folder of the checkpoint, so that a place which cannot be written is refused at once.
 
@@ -120,6 +145,21 @@ def cache_folder() -> Path:
     """
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "macaw"
+
+
+def _locked(path: Path) -> int | None:
+    """A lock on `path`, which is made, as an open file; None when another process, or thread, has it."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            if fcntl is not None:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.path.samestat(os.fstat(handle), path.stat()):
+                return handle
+        except BlockingIOError:
+            os.close(handle)
+            return None
+        os.close(handle)  # its last owner removed the file between the two lines above
 
 
 def _umask() -> int:

@@ -130,11 +130,12 @@ def train(
         raise InputError(f"'{data}' leaves no picture for validation; add some to each class")
     watcher = watcher or fit.Silent()
     watcher.started(labelled.notes)
-    stage.open()
-    try:
-        finished = fit.fit_recognizer(row, labelled, stage, options=chosen, watcher=watcher, began=began)
-    finally:
-        stage.close()
+    with stage.claimed():
+        stage.open()
+        try:
+            finished = fit.fit_recognizer(row, labelled, stage, options=chosen, watcher=watcher, began=began)
+        finally:
+            stage.close()
     watcher.ended(stage.out, finished=finished)
     return Loaded(stage.out)
 
