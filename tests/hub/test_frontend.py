@@ -14,7 +14,8 @@ import pytest
 import torch
 
 from macaw.errors import InputError, MissingExtra, ModelError
-from macaw.frontends.hub import FAMILIES, HubFrontend
+from macaw.frontends.families import FAMILIES
+from macaw.frontends.hub import HubFrontend
 from macaw.frontends.hubnet import essence, read_network
 from macaw.recognition.adopt import frontend_of
 from macaw.runtime.hubfetch import find
@@ -160,7 +161,7 @@ def test_pictures_of_another_size_have_their_positions_interpolated(kind: str, m
     torch.testing.assert_close(net.classifier(features.pooled), logits, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["resnet", "vit", "swin", "mobilenet_v2", "dinov3_vit", "convnextv2"])
+@pytest.mark.parametrize("kind", FAMILIES)
 def test_its_parts_are_all_of_it_from_input_to_output(kind: str, make: Any, pictures: torch.Tensor):
     folder = make(kind, base=kind in NO_CLASSIFIER)
     frontend, _ = frontend_of(f"hf:{folder}")

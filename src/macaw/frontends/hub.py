@@ -20,17 +20,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from macaw.errors import InputError, did_you_mean
 from macaw.frontends.base import Features, Frontend
-from macaw.frontends.hubnet import fresh_network, run_network, side_of
-
-
-@dataclass(frozen=True)
-class Family:
-    """Where the networks of one family show their maps."""
-
-    maps: str  # pattern of names of modules: of those whose outputs have one size, the last gives a level
-    tokens: str = "none"  # "none": outputs (B, D, H, W); "all": (B, N, D), one a place; "led": others before
+from macaw.frontends.families import Family, family_of
+from macaw.frontends.hubnet import fresh_network, patch_of, run_network, side_of
 
 
 @dataclass(frozen=True)
@@ -42,32 +34,6 @@ class Level:
     stride: int  # pixels for each position
 
 
-_STAGES, _TOKENS = Family(r"encoder\.stages\.\d+"), Family(r"layernorm", "led")
-_WINDOWS = Family(r"encoder\.layers\.\d+\.blocks\.\d+|layernorm", "all")
-
-# By the `model_type` of config.json
-FAMILIES: dict[str, Family] = {
-    "beit": _TOKENS,
-    "bit": Family(r"encoder\.stages\.\d+|norm"),
-    "convnext": _STAGES,
-    "convnextv2": _STAGES,
-    "data2vec-vision": _TOKENS,
-    "deit": _TOKENS,
-    "dinov2": _TOKENS,
-    "dinov2_with_registers": _TOKENS,
-    "dinov3_convnext": Family(r"model\.stages\.\d+"),
-    "dinov3_vit": Family(r"norm", "led"),
-    "hgnet_v2": _STAGES,
-    "ijepa": _TOKENS,
-    "mobilenet_v1": Family(r"conv_stem|layer\.\d+"),
-    "mobilenet_v2": Family(r"conv_stem|layer\.\d+|conv_1x1"),
-    "regnet": _STAGES,
-    "resnet": _STAGES,
-    "swin": _WINDOWS,
-    "swinv2": _WINDOWS,
-    "vit": _TOKENS,
-    "vit_msn": _TOKENS,
-}
 _SIDE = 256  # pixels of the picture that tells strides where any size will do
 
 # Outputs by their places, while a front-end runs in this thread: another thread may run the same one
@@ -79,8 +45,8 @@ class HubFrontend(Frontend):
 
     `checkpoint` is its config.json. A convolutional network gives a level for each stride, and so does one of
     windows; one of patches gives a single level, their grid, without class and register tokens. H and W are
-    multiples of the last stride. Papers: those of the families. Raises InputError for a family that is not in
-    FAMILIES, or a config that describes no network; MissingExtra without transformers.
+    multiples of the last stride. Papers: those named in `macaw.frontends.families`. Raises InputError for
+    another family, or a config that describes no network; MissingExtra without transformers.
     """
 
     dims = 2
@@ -102,9 +68,11 @@ class HubFrontend(Frontend):
 
     @property
     def width(self) -> int:
+        """Channels of what the checkpoint's classifier reads."""
         return self._width
 
     def parts(self) -> list[nn.Module]:
+        """Its stem, each stage or layer, and what follows them."""
         return [part for part in _parts(self.net) if next(part.parameters(), None) is not None]
 
     def forward(self, *batch: torch.Tensor) -> Features:
@@ -117,23 +85,6 @@ class HubFrontend(Frontend):
             _as_map(seen[i], sides, stride, self.family.tokens) for i, stride in enumerate(self.strides)
         ]
         return Features(tuple(levels), summary=summary)
-
-
-def family_of(checkpoint: Mapping[str, Any]) -> Family:
-    """The family of a config.json.
-
-    Raises InputError for one that is unknown, or reads pictures of other than three channels.
-    """
-    kind = str(checkpoint.get("model_type"))
-    if kind not in FAMILIES:
-        raise InputError(
-            f"a checkpoint of type '{kind}' is no image classifier or backbone that macaw can read."
-            f"{did_you_mean(kind, FAMILIES)} What works: {', '.join(FAMILIES)}"
-        )
-    channels = checkpoint.get("num_channels", 3)
-    if channels != 3:
-        raise InputError(f"the checkpoint reads pictures of {channels} channels; macaw's have 3")
-    return FAMILIES[kind]
 
 
 def _survey(net: Any, family: Family) -> tuple[list[Level], int]:
@@ -150,7 +101,7 @@ def _survey(net: Any, family: Family) -> tuple[list[Level], int]:
             width, stride = shape[1], round(side / shape[2])
         else:
             width = shape[2]
-            stride = net.config.patch_size if family.tokens == "led" else side // math.isqrt(shape[1])
+            stride = patch_of(net.config) if family.tokens == "led" else side // math.isqrt(shape[1])
         levels[stride] = Level(name, width, stride)
     return [levels[stride] for stride in sorted(levels)], summary.shape[1]
 

@@ -90,8 +90,16 @@ def run_network(net: Any, pictures: torch.Tensor, **options: Any) -> torch.Tenso
 
 def side_of(config: Any) -> int:
     """The side of the pictures that a network was made for, pixels."""
-    size = getattr(config, "image_size", 224)
-    return int(size if isinstance(size, int) else size[0])
+    return _whole(getattr(config, "image_size", 224))
+
+
+def patch_of(config: Any) -> int:
+    """The side of the patches that a network reads, pixels."""
+    return _whole(config.patch_size)
+
+
+def _whole(value: Any) -> int:
+    return int(value if isinstance(value, int) else value[0])
 
 
 def _described(config: Mapping[str, Any]) -> tuple[Any, Any]:

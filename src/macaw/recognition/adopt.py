@@ -19,6 +19,7 @@ import numpy as np
 from macaw.card import Card
 from macaw.errors import InputError, MissingExtra, ModelError
 from macaw.files import atomic_folder, atomic_write, cache_folder
+from macaw.frontends.families import family_of
 from macaw.recognition.processor import prepare_of
 from macaw.runtime.engine import GRAPH, WEIGHTS
 from macaw.runtime.hubfetch import find
@@ -60,6 +61,7 @@ def frontend_of(
     A classifier is taken off. Raises what `adopt` raises of the rest.
     """
     found = _found(reference, download=download, note=note)
+    family_of(found.config)
     prepare = prepare_of(found.processor, found.config, found.source)
     with _extras(reference):
         return _read(found)[0], prepare
@@ -97,12 +99,13 @@ def _intact(folder: Path) -> bool:
     try:
         sizes: dict[str, int] = Card.load(folder).training["bytes"]
         return all((folder / name).stat().st_size == size for name, size in sizes.items())
-    except (ModelError, LookupError, OSError):
+    except (AttributeError, LookupError, ModelError, OSError, TypeError):
         return False
 
 
 def _convert(found: Checkpoint, reference: str, out: Path) -> None:
     """Read a checkpoint and write it as a model's folder, whole or not at all."""
+    family_of(found.config)
     prepare = prepare_of(found.processor, found.config, found.source)
     names, multi = _names(found), _multi(found)
     frontend, classifier, unused = _read(found)
@@ -135,10 +138,9 @@ def _convert(found: Checkpoint, reference: str, out: Path) -> None:
 
 def _read(found: Checkpoint) -> tuple[HubFrontend, nn.Linear | None, list[str]]:
     """The front-end with a checkpoint's weights, its classifier, the names of tensors that nothing uses."""
-    from macaw.frontends.hub import HubFrontend, family_of
+    from macaw.frontends.hub import HubFrontend
     from macaw.frontends.hubnet import essence, read_network
 
-    family_of(found.config)
     net, classifier, unused = read_network(found)
     frontend = HubFrontend(checkpoint=essence(found.config))
     frontend.net.load_state_dict(net.state_dict())
@@ -193,6 +195,8 @@ def _names(found: Checkpoint) -> tuple[str, ...]:
     if not isinstance(table, Mapping):
         count = found.config.get("num_labels", 2)
         table = {number: f"LABEL_{number}" for number in range(count if isinstance(count, int) else 2)}
+    if not all(str(key).isdecimal() for key in table):
+        raise InputError(f"'{found.source}' does not number its labels: id2label has '{next(iter(table))}'")
     labels = [str(table[key]) for key in sorted(table, key=int)]
     times = Counter(labels)
     return tuple(label if times[label] == 1 else f"{label} ({i})" for i, label in enumerate(labels))
@@ -214,5 +218,6 @@ def _extras(reference: str) -> Iterator[None]:
     except ModuleNotFoundError as problem:
         missing = (problem.name or "").split(".")[0]
         if missing in _NEEDED:
-            raise MissingExtra(f"opening '{reference}'", missing, "hub") from problem
+            extra = "hub" if missing == "transformers" else "train"
+            raise MissingExtra(f"opening '{reference}'", missing, extra) from problem
         raise
