@@ -128,6 +128,6 @@ def _cascade(module: Any, seed: int) -> Iterator[tuple[str, Any]]:
         for tensor in (tensor for part in group for tensor in part.parameters()):
             order = torch.randperm(tensor.numel(), generator=noise)
             tensor.data = tensor.data.reshape(-1)[order].reshape(tensor.shape)
-        left = len(parts) - done * size
-        name = f"and all but the first {left} of {len(parts)} parts" if left > 0 else "and everything"
+        reached = min(done * size, len(parts))
+        name = "and everything" if reached == len(parts) else f"and {reached} of {len(parts)} parts"
         yield name if done else "the head", other

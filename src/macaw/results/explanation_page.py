@@ -20,6 +20,7 @@ from macaw.results.explanation_words import (
     SANITY,
     TESTS,
     found,
+    near,
     percent,
     subject,
 )
@@ -41,13 +42,12 @@ def explanation_page(why: Explanation) -> str:
 
 
 def explanation_fragment(why: Explanation) -> str:
-    """The maps with their scale, and what hiding their hottest tenth does: for a page that carries MAPS."""
+    """The maps with their scale, and what was found, in words: for a page that carries MAPS."""
     figures = "\n".join(_map(why, one, side=480) for one in why.maps)
-    notes = "\n".join(f'<p class="quiet">{escape(note)}</p>' for note in why.notes)
-    maps = (
-        f'<div class="maps">\n{figures}\n</div>\n{_scale()}\n<p>{escape(found(why))}</p>' if figures else ""
-    )
-    return f'<div class="why">\n{maps}\n{notes}\n</div>'
+    maps = f'<div class="maps">\n{figures}\n</div>\n{_scale()}' if figures else ""
+    words = [f"<p>{escape(said)}</p>" for said in (found(why), near(why)) if said]
+    notes = [f'<p class="quiet">{escape(note)}</p>' for note in why.notes]
+    return "\n".join(['<div class="why">', *filter(None, (maps, *words, *notes)), "</div>"])
 
 
 def _lede(why: Explanation) -> str:
