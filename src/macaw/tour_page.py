@@ -10,6 +10,7 @@ from typing import Any
 
 from macaw.data.pictures import read_picture
 from macaw.results import fragments
+from macaw.results.explanation_style import MAPS
 from macaw.results.measures import Interval
 from macaw.tour_style import STYLE
 from macaw.visit import Answered, Visit, megabytes, milliseconds, scores_of
@@ -51,7 +52,7 @@ def page(rows: Sequence[Visit], *, place: str, machine: str, seconds: float) -> 
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>The tour of macaw: {", ".join(escape(row.task.name) for row in rows)}</title>
 <link rel="icon" href="{ICON}">
-<style>{STYLE}{fragments.STYLE}</style>
+<style>{STYLE}{fragments.STYLE}{MAPS}</style>
 </head>
 <body>
 <header>
@@ -89,10 +90,19 @@ def _section(row: Visit) -> str:
         parts.append(f'<p class="note failed"><b>It did not run:</b> {escape(row.problem)}</p>')
     else:
         samples = "\n".join(map(_sample, row.answered))
-        parts += [_figures(row), f'<h3>What it says</h3>\n<ol class="samples">\n{samples}\n</ol>']
+        parts += [_figures(row), f'<h3>What it says</h3>\n<ol class="samples">\n{samples}\n</ol>', _why(row)]
     parts += [f'<p class="note">{escape(note)}</p>' for note in row.notes]
     parts += [_card(row), "" if row.problem else _commands(row), "</section>"]
     return "\n".join(part for part in parts if part)
+
+
+def _why(row: Visit) -> str:
+    """How the first answer came about."""
+    if row.why is None:
+        return ""
+    file = row.answered[0].sample.file
+    more = f"The whole page is made by <code>macaw explain {escape(row.task.name)} {escape(file)}</code>."
+    return f'<h3>{escape(row.why.headline)}</h3>\n{row.why.fragment()}\n<p class="quiet">{more}</p>'
 
 
 def _figures(row: Visit) -> str:

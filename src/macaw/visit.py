@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from macaw.tasks import Task
 
 REPEATS = 9  # times that a thing is measured; the median of nine bears four slow ones
+WAYS = ("occlusion", "neighbours")  # to explain an answer: those that need no torch
 PATIENCE = 1.0  # seconds; a slow application is repeated less often, at least once
 
 
@@ -87,6 +88,7 @@ class Visit:
     first: float = 0.0  # seconds from nothing to the first answer: imports, opening, reading, computing
     opening: float = 0.0  # seconds to open the model alone, median of the repeats
     weights: int = 0  # bytes
+    why: Result | None = None  # how the first answer came about
 
     @property
     def seconds(self) -> float:
@@ -164,8 +166,9 @@ def _visited(task: Task, *, quick: bool) -> Visit:
     if not answered:
         raise InputError(f"no sample to show. {' '.join(notes)}".rstrip())
     weights = (model.folder / WEIGHTS).stat().st_size
+    why = None if quick else _why(model, answered[0].sample, notes)
     opening = _typical(lambda: _opened(task.name))
-    return Visit(task, model.card, tuple(answered), tuple(notes), "", first, opening, weights)
+    return Visit(task, model.card, tuple(answered), tuple(notes), "", first, opening, weights, why)
 
 
 def _answered(model: Model, sample: Sample, answer: Result) -> Answered:
@@ -173,6 +176,15 @@ def _answered(model: Model, sample: Sample, answer: Result) -> Answered:
     names = model.card.names
     right = tuple(name for name in sample.shows if name in names)
     return Answered(sample, answer, seconds, right, len(names), _seen(model, sample))
+
+
+def _why(model: Model, sample: Sample, notes: list[str]) -> Result | None:
+    """How the answer to a sample came about, as far as it takes no torch; a note where it cannot be said."""
+    try:
+        return verbs.explain(model, sample.path, by=WAYS)
+    except MacawError as problem:
+        notes.append(f"its answers are not explained here: {problem}")
+        return None
 
 
 def _opened(name: str) -> object:

@@ -351,7 +351,9 @@ def test_the_page_stands_alone(toys: Path, here: Path):
 
 def test_pictures_are_inside_with_words_for_who_cannot_see_them(toys: Path, here: Path):
     page = read_page(tour("seen"))
-    assert [img["alt"] for img in page.all("img", "photo")] == [f"It is a {name}" for name in SHOWN]
+    *samples, why = [img["alt"] for img in page.all("img", "photo")]
+    assert samples == [f"It is a {name}" for name in SHOWN]
+    assert why == "The photograph under its map by covering"
     assert all(img["alt"] for img in page.all("img"))
     photos = [np.asarray(decoded(img).convert("RGB"), int) for img in page.all("img", "photo")]
     truth = read_picture(toys / "disc.png").astype(int)
