@@ -38,7 +38,7 @@ TERMS = {
     "data": "Tiny-ImageNet-200 (Stanford CS231n), from ImageNet: non-commercial research and education",
 }
 
-NEIGHBOURS = 10_000  # training pictures in the index of neighbours: 50 a class, some 700 kB
+NEIGHBOURS = 10_000  # training pictures in the index of neighbours: 50 a class, some 570 kB
 GENTLE = {"zoom": 0.0, "cutout": 0.15, "colour": 0.1}  # some fifteen passes: no picture is seen too often
 
 

@@ -22,7 +22,7 @@ from torch import nn
 from macaw.metrics.maps import BLUR, blur, rank_correlation
 from macaw.results.evidence import Sanity
 
-STEPS = 16  # of the way: the sum is then 3 % off on the embedded model; 8 are enough to compare two maps by
+STEPS = 16  # of the way: the sum is then 2 % off on the embedded model; 8 are enough to compare two maps by
 SMOOTH = 1 / 40  # of the picture's side: single pixels of the input carry the grain of the first filters
 _BATCH = 8  # points of the way at a time: what gradients need of a large network fills the memory
 _STAGES = 6  # of the cascade at the most: the parts of a deep network are made random in groups

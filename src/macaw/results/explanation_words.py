@@ -34,7 +34,7 @@ METHODS = {
         "by covering",
         "Each spot was blurred in turn and the model asked again: yellow where that hurt the answer, blue "
         "where it helped.",
-        "It shows what the answer needs, one spot at a time: what two places say alike, neither is missed.",
+        "It shows what the answer needs, one spot at a time: of two that say the same, neither is missed.",
         "Occlusion (Zeiler and Fergus 2013, arXiv 1311.2901): the mean fall of the log-odds over the blurred "
         "squares that cover a pixel, most by those around it.",
     ),
@@ -50,8 +50,8 @@ TESTS = (
 SANITY = (
     "A map that comes out the same when the network has forgotten everything shows the picture, not the "
     "model. Here the weights are made random from the head down to the first layer, and the map is made "
-    "again: a short bar is another map, a full one the same. That a map depends on the weights does not yet "
-    "mean that it is right."
+    "again: no bar is a map that has nothing to do with the first, a full one to the right is the same, one "
+    "to the left its reverse. That a map depends on the weights does not yet mean that it is right."
 )
 NEAR = (
     "Near means that the front-end finds them alike, which need not be what a person would say. They show "
