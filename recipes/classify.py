@@ -20,10 +20,9 @@ from macaw.card import Card
 from macaw.data.hashing import digests, hashed_split
 from macaw.data.labelled import Examples, LabelledPictures, read_labelled
 from macaw.explanation.index import index_examples
-from macaw.machine import cpu_count
+from macaw.machine import cpu_count, processor
 from macaw.model import Model
 from macaw.recognition.fit import Options, Stage, fit_recognizer
-from macaw.tour import Machine
 from macaw.training.progress import Bar
 
 LIMITS = (
@@ -59,7 +58,7 @@ def finish(out: Path, folder: Path, minutes: float) -> None:
     print(scores)
     card = Card.load(out)
     cores = cpu_count()
-    machine = f"{Machine.here().processor}, {cores} core{'s' if cores > 1 else ''}, shared with other work"
+    machine = f"{processor()}, {cores} core{'s' if cores > 1 else ''}, shared with other work"
     metrics = {name: [round(x, 4) for x in (m.value, m.low, m.high)] for name, m in scores.metrics.items()}
     card.replace(
         name="tiny-imagenet-200",

@@ -87,7 +87,7 @@ def _table(head: tuple[str, ...], rows: list[Any]) -> list[str]:
 
 def pages() -> dict[str, str]:
     """Path of each generated page, and what it should say."""
-    from macaw.cli import app
+    from macaw.commands import app
     from macaw.tasks import TASKS
 
     return {"docs/cli.md": command_line(app), "docs/tasks.md": task_table(TASKS)}

@@ -8,6 +8,7 @@ changed from here.
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 
 _ROOT = Path("/")
@@ -33,6 +34,13 @@ def available_memory(*, root: Path = _ROOT) -> int:
         used = _number(folder / "memory.current") or _number(folder / "memory.usage_in_bytes") or 0
         free = min(free, max(0, limit - max(0, used - _reclaimable(folder))))
     return free
+
+
+def processor(*, root: Path = _ROOT) -> str:
+    """The processor's name, as plainly as the system says it."""
+    lines = _text(root / "proc/cpuinfo").splitlines()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "") or platform.processor() or platform.machine() or "unknown processor"
 
 
 def _affinity() -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from macaw import __version__
 from macaw.errors import InputError
 from macaw.files import atomic_write
-from macaw.machine import cpu_count
+from macaw.machine import cpu_count, processor
 from macaw.tasks import TASKS
 from macaw.visit import Visit, visit
 
@@ -36,7 +36,7 @@ class Machine:
             engine = version("onnxruntime")
         except PackageNotFoundError:  # there under another name: onnxruntime-gpu, a build of one's own
             engine = "of unknown version"
-        return cls(_processor(), cpu_count(), platform.python_version(), __version__, engine)
+        return cls(processor(), cpu_count(), platform.python_version(), __version__, engine)
 
     @property
     def place(self) -> str:
@@ -94,13 +94,3 @@ def tour(out: str | Path = "tour", *, quick: bool = False) -> Tour:
     text = page(rows, place=taken.machine.place, machine=str(taken.machine), seconds=taken.seconds)
     atomic_write(taken.path, text.encode())
     return taken
-
-
-def _processor() -> str:
-    """The processor's name, as plainly as the system says it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, "") or platform.processor() or platform.machine() or "unknown processor"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from html import escape
@@ -12,20 +11,13 @@ from macaw.data.pictures import read_picture
 from macaw.results import fragments
 from macaw.results.explanation_style import MAPS
 from macaw.results.measures import Interval
+from macaw.results.page import ICON, MARK
 from macaw.tour_style import STYLE
 from macaw.visit import Answered, Visit, megabytes, milliseconds, scores_of
 
 SIDE = 640  # pixels of a sample's picture: sharp at the width it is shown, a few dozen kilobytes each
 SEEN = 64  # pixels up to which it is worth showing what the model sees
 NBSP = "\u00a0"
-
-# Three ranked bars in the colours of a macaw.
-MARK = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" aria-hidden="true">'
-    '<g stroke-width="5" stroke-linecap="round"><path d="M4 5h16" stroke="#17639f"/>'
-    '<path d="M4 12h11" stroke="#e09a1a"/><path d="M4 19h6" stroke="#c2411c"/></g></svg>'
-)
-ICON = f"data:image/svg+xml;base64,{b64encode(MARK.encode()).decode()}"
 
 # What a person types in place of an input of this kind.
 EXAMPLES = {"picture": "photo.jpg"}

@@ -15,7 +15,7 @@ import pytest
 import typer.main
 from PIL import Image
 
-from macaw.cli import app
+from macaw.commands import app
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = [

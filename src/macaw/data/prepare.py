@@ -16,6 +16,7 @@ from macaw.errors import InputError
 # Shrink by whole factors to this many times the target, then filter: 4 times faster on 12 megapixels, and
 # from 3 on "almost indistinguishable" from filtering the whole (Pillow's reference, Image.resize).
 DETAIL = 3
+_STRIP = 64  # times as long as wide, from which the part that is kept is scaled alone; 1 level off at most
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,10 @@ def fit(picture: np.ndarray, how: Fit | int) -> np.ndarray:
         left, top = (width - side) / 2, (height - side) / 2
         box = (left, top, left + side, top + side)
         return np.array(image.resize((size, size), kind, box, reducing_gap=gap))
-    return _centre(image.resize(_scaled(width, height, how.side), kind, reducing_gap=gap), size)
+    scaled = _scaled(width, height, how.side)
+    if max(scaled) > _STRIP * how.side:  # it would not fit into memory, of 1 by 12,000 pixels say
+        return np.array(image.resize((size, size), kind, _kept(image.size, scaled, size)))
+    return _centre(image.resize(scaled, kind, reducing_gap=gap), size)
 
 
 def _scaled(width: int, height: int, side: int) -> tuple[int, int]:
@@ -89,6 +93,13 @@ def _scaled(width: int, height: int, side: int) -> tuple[int, int]:
     if width <= height:
         return side, max(1, int(side * height / width))
     return max(1, int(side * width / height)), side
+
+
+def _kept(given: tuple[int, int], scaled: tuple[int, int], size: int) -> tuple[float, float, float, float]:
+    """The part of a picture, in its own pixels, that the centre of the scaled one shows."""
+    starts = [(side - size) // 2 * whole / side for whole, side in zip(given, scaled, strict=True)]
+    ends = [min(s + size * w / side, w) for s, w, side in zip(starts, given, scaled, strict=True)]
+    return starts[0], starts[1], ends[0], ends[1]
 
 
 def _centre(image: Image.Image, size: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from macaw import zoo
 from macaw.data.examples import Examples
 from macaw.data.hashing import digests
 from macaw.files import cache_folder
-from macaw.machine import cpu_count
+from macaw.machine import cpu_count, processor
 from macaw.model import Model
 from macaw.results.record import Record
 from macaw.results.scores import LabelScores
@@ -111,7 +111,7 @@ def _commit() -> str:
 def _machine() -> str:
     """`2 cores of AMD EPYC, Python 3.11.2, macaw 0.1.0, ONNX Runtime 1.32.0`."""
     cores = cpu_count()
-    place = f"{cores} core{'' if cores == 1 else 's'} of {_processor()}"
+    place = f"{cores} core{'' if cores == 1 else 's'} of {processor()}"
     software = f"macaw {_version('macaw')}, ONNX Runtime {_version('onnxruntime')}"
     return f"{place}, Python {platform.python_version()}, {software}"
 
@@ -121,13 +121,3 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:  # there under another name, or not installed but on the path
         return "of unknown version"
-
-
-def _processor() -> str:
-    """The processor's name, as plainly as the system says it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, "") or platform.processor() or platform.machine() or "unknown processor"

@@ -140,6 +140,10 @@ def _near(sheet: Sheet, why: Explanation, y: float) -> float:
     if why.neighbours is None:
         return y
     sheet.text(MARGIN, y + 14, sheet.fit(near(why), WIDTH - 2 * MARGIN, HEADING), style=HEADING)
+    if all(one.picture is None for one in why.neighbours.items):  # a row of empty tiles says less
+        words = "The pictures are not at hand: name a copy of the training data to see them."
+        sheet.text(MARGIN, y + 48, words, style=NOTE)
+        return y + 62 + GAP
     lines = [(", ".join(one.labels) or "no label", f"{one.likeness:.2f}") for one in why.neighbours.items]
     return _strip(sheet, y + 44, [one.picture for one in why.neighbours.items], lines)
 

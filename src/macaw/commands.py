@@ -1,0 +1,393 @@
+"""The commands: each a thin door that calls a verb and prints the Result."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from macaw import __version__
+from macaw.errors import InputError, MacawError, ModelError, UnknownName
+from macaw.files import atomic_write
+from macaw.server.limits import Limits
+from macaw.terminal import complain, note, show, show_json, with_stdin
+
+if TYPE_CHECKING:
+    from macaw.verbs import Loaded
+
+STOPPED = 128 + signal.SIGINT  # the exit code of Ctrl-C
+
+app = typer.Typer(
+    help="Deep learning on an ordinary computer: one grammar for every application.\n\n"
+    "`macaw tour` shows them all; `macaw tasks` lists them.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+What = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="An application (classify), a model's folder, an exported file, or hf:owner/name@revision.",
+    ),
+]
+Download = Annotated[
+    bool, typer.Option("--download", help="Fetch a checkpoint of the Hub that is not in its cache.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+Folder = Annotated[
+    str | None, typer.Option("--model", help="A model's folder, in place of the embedded model.")
+]
+Engine = Annotated[str, typer.Option(help="What computes the core: onnxruntime, openvino or torch.")]
+
+
+@app.command()
+def run(  # noqa: PLR0913  (an option each)
+    model: What,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUTS", help="Files, folders, globs; - reads a picture, or paths, from stdin."
+        ),
+    ],
+    folder: Folder = None,
+    top: Annotated[int, typer.Option(min=1, help="How many guesses to show.")] = 5,
+    engine: Engine = "onnxruntime",
+    save: Annotated[Path | None, typer.Option(help="A folder for a picture of each answer.")] = None,
+    download: Download = False,
+    json_: AsJson = False,
+) -> None:
+    """What the model says of each input: ranked guesses. With --json, one line of JSON each.
+
+    An input that cannot be read is named on standard error and the rest goes on; the exit code is then 3.
+    """
+    opened = _opened(model, folder, engine, download=download)
+    bad: list[InputError] = []
+
+    def refuse(problem: InputError) -> None:
+        bad.append(problem)
+        complain(str(problem))
+
+    for number, answer in enumerate(opened.stream(with_stdin(inputs, refuse), on_error=refuse)):
+        if json_:
+            guesses = [{"name": guess.name, "prob": round(guess.prob, 6)} for guess in answer.top(top)]
+            show_json({**answer.to_dict(), "labels": guesses})
+        else:
+            show(f"{answer.source or 'standard input'}\n{answer.text(top)}")
+        if save:
+            answer.save(save / f"{number:04}-{Path(answer.source).stem or 'stdin'}.png")
+    if bad:
+        raise typer.Exit(InputError.exit_code)
+
+
+@app.command()
+def train(  # noqa: PLR0913  (an option each)
+    task: Annotated[str, typer.Argument(metavar="TASK", help="An application: classify.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder per class, a table, or a pack.")],
+    out: Annotated[Path, typer.Option(help="The folder of the new model.")],
+    effort: Annotated[float, typer.Option(help="One dial: 2 works twice as long as 1.")] = 1.0,
+    minutes: Annotated[float | None, typer.Option(help="Fit everything into so many minutes.")] = None,
+    epochs: Annotated[
+        float | None, typer.Option(help="Passes over the pictures, in place of effort.")
+    ] = None,
+    size: Annotated[
+        int | None, typer.Option(help="Side of the pictures, pixels; else the data decides.")
+    ] = None,
+    start: Annotated[
+        str | None,
+        typer.Option(
+            help="What to start from: embedded (the default), scratch, a model's folder, hf:owner/name."
+        ),
+    ] = None,
+    tune: Annotated[
+        str, typer.Option(help="probe: the head alone; all: the front-end too; auto: as the data allows.")
+    ] = "auto",
+    dial: Annotated[
+        float | None, typer.Option(help="Width of a new front-end, which trains from scratch.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of everything random: same seed, same bits.")] = 0,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="Another option of `macaw.train`, such as rate=0.1."
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    json_: AsJson = False,
+) -> None:
+    """Train a model on your own data. Ctrl-C keeps the best so far."""
+    from macaw import verbs
+    from macaw.training.progress import Bar
+
+    options: dict[str, Any] = {"effort": effort, "minutes": minutes, "size": size, "seed": seed}
+    options |= {"start": start, "tune": tune, "dial": dial}
+    options |= {"epochs": epochs} if epochs is not None else {}
+    options |= dict(_setting(words) for words in set_ or [])
+    with Bar() as bar:
+        model = verbs.train(task, data, out=out, resume=resume, watcher=bar, **options)
+    if json_:
+        show_json({"model": str(out), "finished": not bar.interrupted, "training": model.card.training})
+    if bar.interrupted:
+        raise typer.Exit(STOPPED)
+
+
+@app.command()
+def evaluate(  # noqa: PLR0913  (an option each)
+    model: What,
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Labelled data; its classes are matched by name.")
+    ],
+    folder: Folder = None,
+    split: Annotated[
+        str | None, typer.Option(help="train, val or test; otherwise test, else val, else everything.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Also write a report: .html, .json, .png or .csv.")] = None,
+    engine: Engine = "onnxruntime",
+    board: Annotated[Path | None, typer.Option(help="The file of records, in place of your own.")] = None,
+    json_: AsJson = False,
+) -> None:
+    """Score a model on labelled data, with 95 % intervals. `macaw board` shows every score so far."""
+    from macaw import verbs
+    from macaw.training.progress import Bar
+
+    with Bar() as bar:
+        opened = _opened(model, folder, engine)
+        scores = verbs.evaluate(opened, data, split=split, board=board or "", watcher=bar)
+    if json_:
+        show_json(scores.to_dict())
+    else:
+        show(str(scores))
+    if out:
+        scores.save(out)
+
+
+@app.command()
+def explain(  # noqa: PLR0913  (an option each)
+    model: What,
+    picture: Annotated[str, typer.Argument(metavar="PICTURE", help="The picture to explain the answer to.")],
+    folder: Folder = None,
+    out: Annotated[Path, typer.Option(help="What to write: .html, .png or .json.")] = Path("why.html"),
+    target: Annotated[str | None, typer.Option(help="The class to explain, in place of the best.")] = None,
+    against: Annotated[str | None, typer.Option(help="A class to hold it against.")] = None,
+    by: Annotated[
+        list[str] | None, typer.Option(help="gradient, occlusion, neighbours, parts; all, if not given.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="The training data, from which near pictures are shown.")
+    ] = None,
+    json_: AsJson = False,
+) -> None:
+    """How an answer came about: what moved it, the nearest training pictures, the parts of the model."""
+    from macaw import verbs
+
+    opened = _opened(model, folder, "onnxruntime")
+    why = verbs.explain(opened, picture, target=target, against=against, by=by or None, data=data)
+    why.save(out)
+    if json_:
+        show_json({**why.to_dict(), "path": str(out)})
+    else:
+        show(f"{why}\n\n{out}")
+
+
+@app.command()
+def check(
+    task: Annotated[str, typer.Argument(metavar="TASK", help="An application: classify.")],
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder per class, a table, or a pack.")],
+    model: Annotated[str | None, typer.Option(help="A model that the data is meant for.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Also write a report: .html, .json, or a contact sheet, .png.")
+    ] = None,
+    json_: AsJson = False,
+) -> None:
+    """Look through a data set before training on it; nothing is changed.
+
+    The exit code is 3 when training would go wrong.
+    """
+    from macaw import verbs
+    from macaw.training.progress import Bar
+
+    with Bar() as bar:
+        found = verbs.check(task, data, model=model, watcher=bar)
+    if out:
+        found.save(out)
+    if json_:
+        show_json(found.to_dict())
+    else:
+        show(str(found))
+    if found.failed:
+        raise typer.Exit(InputError.exit_code)
+
+
+@app.command()
+def export(
+    model: What,
+    path: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file to write: .onnx, or .xml (OpenVINO).")
+    ],
+    precision: Annotated[str, typer.Option(help="float32 or int8.")] = "float32",
+    data: Annotated[
+        Path | None, typer.Option(help="Pictures to prove it on, and to calibrate int8 with.")
+    ] = None,
+    download: Download = False,
+    json_: AsJson = False,
+) -> None:
+    """Write a model as one file that stands alone, with the proof that it answers as before."""
+    from macaw import verbs
+    from macaw.training.progress import Bar
+
+    opened = _opened(model, None, "onnxruntime", download=download)
+    with Bar() as bar:
+        written = verbs.export(opened, path, precision=precision, data=data, watcher=bar)
+    if json_:
+        show_json(written.to_dict())
+    else:
+        show(str(written))
+
+
+@app.command()
+def serve(  # noqa: PLR0913  (an option each)
+    models: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="MODEL", help="Applications or models' folders; else every application."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="The address; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 is any that is free.")] = 8000,
+    max_bytes: Annotated[int, typer.Option(help="Of a request.")] = Limits.max_bytes,
+    max_pixels: Annotated[int, typer.Option(help="Of a picture.")] = Limits.max_pixels,
+    timeout: Annotated[float, typer.Option(help="Seconds for a request.")] = Limits.timeout,
+    queue: Annotated[int, typer.Option(help="Requests that may wait.")] = Limits.queue,
+    engine: Engine = "onnxruntime",
+    quiet: Annotated[bool, typer.Option("--quiet", help="No line for each request.")] = False,
+) -> None:
+    """Answer over HTTP: a route for each application, and a page at / that says how to ask.
+
+    The first Ctrl-C or SIGTERM answers what was accepted and ends with 0; a second one ends at once.
+    """
+    from macaw import server
+
+    limits = Limits(max_bytes=max_bytes, max_pixels=max_pixels, timeout=timeout, queue=queue)
+    server.serve(models or (), host=host, port=port, limits=limits, engine=engine, quiet=quiet)
+
+
+@app.command()
+def board(
+    out: Annotated[Path | None, typer.Option(help="Also write the page, .html.")] = None,
+    rerun: Annotated[str | None, typer.Option(metavar="ROW", help="Evaluate a row again.")] = None,
+    file: Annotated[Path | None, typer.Option("--board", help="The file of records.")] = None,
+    json_: AsJson = False,
+) -> None:
+    """Every evaluation so far, by data set. With --rerun, one of them is run again and compared.
+
+    A rerun whose scores are neither the same nor within the intervals of before ends with exit code 1.
+    """
+    if rerun:
+        _rerun(rerun, file, as_json=json_)
+        return
+    from macaw.metrics.board import read
+    from macaw.results.board_page import board_page
+    from macaw.results.series import series_of
+
+    kept = read(file)
+    for words in kept.notes:
+        complain(words)
+    if json_:
+        show_json([record.to_dict() for record in kept.records])
+    else:
+        show("\n\n".join(map(str, series_of(kept.records))))
+    if out:
+        atomic_write(out, board_page(kept.records, kept.notes).encode())
+
+
+def _rerun(row: str, file: Path | None, *, as_json: bool) -> None:
+    from macaw import verbs
+    from macaw.training.progress import Bar
+
+    with Bar() as bar:
+        found = verbs.rerun(row, board=file or "", watcher=bar)
+    if as_json:
+        show_json(found.to_dict())
+    else:
+        show(str(found))
+    if found.verdict == "different":
+        raise typer.Exit(MacawError.exit_code)
+
+
+@app.command()
+def tasks(json_: AsJson = False) -> None:
+    """The table of applications."""
+    from dataclasses import asdict
+
+    from macaw.tasks import TASKS
+
+    if json_:
+        show_json([asdict(row) for row in TASKS.values()])
+        return
+    for row in TASKS.values():
+        show(
+            f"{row.name:<12}{row.does}\n"
+            f"{'':<12}takes a {row.takes}, gives {row.gives}; trains on {'; '.join(row.layouts)}"
+        )
+
+
+@app.command()
+def tour(
+    out: Annotated[Path, typer.Option(help="The folder of the report.")] = Path("tour"),
+    quick: Annotated[bool, typer.Option("--quick", help="One sample of each application.")] = False,
+    json_: AsJson = False,
+) -> None:
+    """Run every application once on its embedded model and write an HTML report.
+
+    An application that does not run says why, in the report and here, and the rest goes on; the exit code is
+    then 1.
+    """
+    from macaw.tour import tour as take
+
+    report = take(out, quick=quick)
+    if json_:
+        show_json(report.to_dict())
+    else:
+        show(f"{report}\n\n{report.path.resolve()}")
+    if report.failed:
+        raise typer.Exit(MacawError.exit_code)
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        show(__version__)
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        show(context.get_help())
+
+
+def _opened(model: str, folder: str | None, engine: str, *, download: bool = False) -> Loaded:
+    """The model that MODEL and --model name; the latter must serve the application that the former is."""
+    from macaw import tasks, verbs
+
+    def load(name: str) -> Loaded:
+        return verbs.load(name, engine=engine, download=download, note=note)
+
+    if folder is None:
+        return load(model)
+    row, opened = tasks.find(model), load(folder)
+    if opened.card.task != row.name:
+        raise ModelError(f"'{folder}' is a model for {opened.card.task}; give one for {row.name}")
+    return opened
+
+
+def _setting(words: str) -> tuple[str, Any]:
+    """`rate=0.1` -> ("rate", 0.1); words that are no number stay words."""
+    name, found, value = words.partition("=")
+    if not found:
+        raise UnknownName(f"--set {words}: write it as NAME=VALUE, for instance --set rate=0.1")
+    for number in (int, float):
+        with contextlib.suppress(ValueError):
+            return name, number(value)
+    return name, value
