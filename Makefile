@@ -25,7 +25,7 @@ format: env-dev  ## put the source into the house format
 	@.venv/bin/python -m ruff check --fix
 	@.venv/bin/python -m ruff format
 
-docs:  env-dev   ## write the generated pages anew: docs/cli.md, docs/tasks.md
+docs:  env-dev   ## write the generated pages anew: docs/cli.md, tasks.md, rules.md
 	@.venv/bin/python scripts/generate_docs.py
 
 wheel: env-tour  ## build dist/macaw-*.whl and try it, without torch, outside the checkout

@@ -1,4 +1,4 @@
-"""Writes docs/cli.md from the command line's own help and docs/tasks.md from the table of applications.
+"""Writes docs/cli.md from the command line's own help, docs/tasks.md and docs/rules.md from their tables.
 
 `make docs` writes them; `make check` calls this with --check and fails when a page on disk differs.
 """
@@ -68,6 +68,15 @@ def task_table(tasks: Any) -> str:
     return "\n".join(["# The applications", "", MADE, "", *_table(tuple(fields), cells), ""])
 
 
+def rule_list(rules: Any) -> str:
+    """docs/rules.md: everything `macaw check` can find, the gravest first."""
+    lines = ["# What `macaw check` finds", "", MADE, ""]
+    order = ("error", "warning", "note")
+    rows = sorted(rules.items(), key=lambda item: order.index(item[1].severity))
+    cells = [(f"`{name}`", rule.severity, _plain(rule.remedy)) for name, rule in rows]
+    return "\n".join([*lines, *_table(("rule", "severity", "what to do"), cells), ""])
+
+
 def _is_plain(value: object) -> bool:
     return isinstance(value, str | int | float | tuple) and not callable(value)
 
@@ -88,9 +97,11 @@ def _table(head: tuple[str, ...], rows: list[Any]) -> list[str]:
 def pages() -> dict[str, str]:
     """Path of each generated page, and what it should say."""
     from macaw.commands import app
+    from macaw.data.rules import RULES
     from macaw.tasks import TASKS
 
-    return {"docs/cli.md": command_line(app), "docs/tasks.md": task_table(TASKS)}
+    made = {"docs/cli.md": command_line(app), "docs/tasks.md": task_table(TASKS)}
+    return {**made, "docs/rules.md": rule_list(RULES)}
 
 
 def main(words: list[str] | None = None) -> int:

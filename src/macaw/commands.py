@@ -261,6 +261,7 @@ def serve(  # noqa: PLR0913  (an option each)
     timeout: Annotated[float, typer.Option(help="Seconds for a request.")] = Limits.timeout,
     queue: Annotated[int, typer.Option(help="Requests that may wait.")] = Limits.queue,
     engine: Engine = "onnxruntime",
+    download: Download = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No line for each request.")] = False,
 ) -> None:
     """Answer over HTTP: a route for each application, and a page at / that says how to ask.
@@ -270,7 +271,8 @@ def serve(  # noqa: PLR0913  (an option each)
     from macaw import server
 
     limits = Limits(max_bytes=max_bytes, max_pixels=max_pixels, timeout=timeout, queue=queue)
-    server.serve(models or (), host=host, port=port, limits=limits, engine=engine, quiet=quiet)
+    how: dict[str, Any] = {"engine": engine, "download": download, "quiet": quiet}
+    server.serve(models or (), host=host, port=port, limits=limits, **how)
 
 
 @app.command()

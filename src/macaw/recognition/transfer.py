@@ -124,7 +124,7 @@ def tuning(start: Start, examples: int, *, effort: float, minutes: float | None,
     """The recipe of a fine-tuning on so many pictures.
 
     At effort 1 the network sees about 60,000 pictures, each at most 30 times. A front-end of ours keeps the
-    optimizers it was trained with, at a third of their rates; any other gets AdamW.
+    optimizers it was trained with; any other gets AdamW.
     """
     batch = 128
     while batch > 16 and examples / batch < 16:
@@ -133,8 +133,10 @@ def tuning(start: Start, examples: int, *, effort: float, minutes: float | None,
         epochs=effort * min(30.0, max(3.0, 60_000 / max(1, examples))),
         minutes=minutes,
         batch=batch,
-        rate=0.02,
-        plain_rate=0.02,
+        # Validation error after a minute, both rates 0.02, 0.04, 0.06, 0.1: 6.6, 4.2, 3.0, 4.2 % of aerial
+        # pictures; 0.02, 0.05, 0.1: 23.8, 21.1, 21.2 % of faces by age
+        rate=0.06,
+        plain_rate=0.06,
         ema=0.99,
         start_size=1.0,
         seed=seed,

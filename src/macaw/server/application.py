@@ -31,6 +31,7 @@ BODY = {
     "required": True,
     "content": {"image/*": {"schema": _FILE}, PLAIN: {"schema": _FILE}, FORM: {"schema": _FORM}},
 }
+_AT_ONCE = 1_000_000  # bytes of a form that are taken apart in less time than another thread takes to begin
 # Nothing is reported, whatever collects telemetry in this process or is named in its environment.
 SILENT: Any = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
@@ -105,8 +106,12 @@ async def _answers(request: Request, house: House, hosted: Hosted) -> list[Any]:
         raise Refusal(400, "gone", "the client left before its request was there", "send it again") from None
     try:
         async with asyncio.timeout_at(end):
-            # In a thread: to take a large form apart copies it, and the loop must not wait for that
-            uploads = await asyncio.to_thread(uploads_in, body, head.get("content-type", ""), limits)
+            kind = head.get("content-type", "")
+            # A large form in a thread: to take it apart copies it, and the loop must not wait for that
+            if len(body) > _AT_ONCE:
+                uploads = await asyncio.to_thread(uploads_in, body, kind, limits)
+            else:
+                uploads = uploads_in(body, kind, limits)
             return await house.answers(hosted, uploads)
     except TimeoutError:
         words = f"the answer was not there within {limits.timeout:g} s"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -125,7 +125,14 @@ class House:
             one.batches.close()
 
 
-def open_house(models: Sequence[str | Path | Model], limits: Limits, engine: str) -> House:
+def open_house(
+    models: Sequence[str | Path | Model],
+    limits: Limits,
+    engine: str,
+    *,
+    download: bool = False,
+    note: Callable[[str], None] | None = None,
+) -> House:
     """Load and try every model; without one, those of all applications of the table.
 
     Raises what `verbs.load` raises, and InputError when two would have one name.
@@ -135,7 +142,8 @@ def open_house(models: Sequence[str | Path | Model], limits: Limits, engine: str
         name = _name(one)
         if name in named:
             raise InputError(f"two models would be served as '{name}'; rename the folder of one")
-        named[name] = one if isinstance(one, Model) else verbs.load(one, engine=engine)
+        how: Any = {"engine": engine, "download": download, "note": note}
+        named[name] = one if isinstance(one, Model) else verbs.load(one, **how)
     return House([Hosted(name, model, limits) for name, model in named.items()], limits)
 
 

@@ -28,17 +28,19 @@ def serve(
     port: int = 8000,
     limits: Limits | None = None,
     engine: str = "onnxruntime",
+    download: bool = False,
     quiet: bool = False,
 ) -> None:
     """Serve models over HTTP until SIGTERM or Ctrl-C; without a model, those of all applications.
 
-    `models` are what `macaw.load` takes; a request chooses among several by name. Port 0 is any that is free.
+    `models` are what `macaw.load` takes; a request chooses among several by name. Only with `download` is a
+    checkpoint of the Hub fetched. Port 0 is any that is free.
     The address is printed on standard output, and a line for each request on standard error unless `quiet`.
     Everything accepted before the signal is answered, then this returns; a second signal ends the process.
 
     Raises what `macaw.load` raises, InputError when the address cannot be had, MissingExtra without FastAPI.
     """
-    house = _house(models, limits, engine)
+    house = _house(models, limits, engine, download=download)
     from macaw.server.application import build
     from macaw.server.graceful import Graceful
 
@@ -73,7 +75,9 @@ def app(
     return build(house, log)
 
 
-def _house(models: Sequence[str | Path | Model], limits: Limits | None, engine: str) -> House:
+def _house(
+    models: Sequence[str | Path | Model], limits: Limits | None, engine: str, *, download: bool = False
+) -> House:
     """The opened models, after a look whether there is what serves them."""
     try:
         import fastapi  # noqa: F401
@@ -82,7 +86,7 @@ def _house(models: Sequence[str | Path | Model], limits: Limits | None, engine: 
         raise MissingExtra("serving", problem.name or "fastapi", "server") from problem
     from macaw.server.hosting import open_house
 
-    return open_house(models, limits or Limits(), engine)
+    return open_house(models, limits or Limits(), engine, download=download, note=_say)
 
 
 def _listener(host: str, port: int) -> socket.socket:
