@@ -80,7 +80,9 @@ def theirs(folder: Path) -> Ask:
     pipe = pipeline("image-classification", model=str(folder), device="cpu")
 
     def ask(files: list[str], batch: int) -> list[dict[str, float]]:
-        several = pipe(files, batch_size=batch, top_k=5) if batch > 1 else [pipe(one, top_k=5) for one in files]
+        several = (
+            pipe(files, batch_size=batch, top_k=5) if batch > 1 else [pipe(one, top_k=5) for one in files]
+        )
         return [{guess["label"]: guess["score"] for guess in some} for some in several]
 
     return ask
@@ -138,7 +140,9 @@ def rows(kind: str, data: Path, timed: int) -> Iterator[dict[str, object]]:
                 "ratio of latency": round(float(np.median(spent[base, 1] / alone)), 2),
                 f"pictures/s, batch {BATCH}": round(1 / float(np.median(together)), 1),
                 "ratio of throughput": round(float(np.median(best / together)), 2),
-                "answers changed": round(float(np.mean([next(iter(a)) != next(iter(b)) for a, b in pairs])), 4),
+                "answers changed": round(
+                    float(np.mean([next(iter(a)) != next(iter(b)) for a, b in pairs])), 4
+                ),
                 "largest difference": float(f"{max(gaps):.2g}"),
                 "mean best probability": round(float(np.mean([max(b.values()) for _, b in pairs])), 3),
             }

@@ -4,11 +4,11 @@
     python -m benchmarks.transfer --data ../shared/data/faces_utk
 
 Ours is the whole `macaw train` process on the wall clock, with an empty cache of features; the second probe
-finds it full. The tutorial is PyTorch's on transfer learning, in plain torch: random crops and flips, SGD 0.001
-with momentum 0.9, a tenth of the rate after 7, 14 and 21 of 25 parts, the best on validation kept. It gets our
-embedded front-end, the same pictures for validation, pictures decoded beforehand, and is charged for its loop
-alone. A ResNet-18 with the usual recipe stands for training from scratch. One after the other; the error is
-that of the test split. Faces are told apart by age: up to 3 years, 17, 40, 65, and over.
+finds it full. The tutorial is PyTorch's on transfer learning, in plain torch: random crops and flips, SGD
+0.001 with momentum 0.9, a tenth of the rate after 7, 14 and 21 of 25 parts, the best on validation kept. It
+gets our embedded front-end, the same pictures for validation, pictures decoded beforehand, and is charged for
+its loop alone. A ResNet-18 with the usual recipe stands for training from scratch. One after the other; the
+error is that of the test split. Faces are told apart by age: up to 3 years, 17, 40, 65, and over.
 """
 
 from __future__ import annotations
@@ -129,7 +129,9 @@ class Tutorial:
         self.backbone.eval()
         with torch.inference_mode():
             parts = [
-                self.forward(self._input(torch.from_numpy(pictures[i : i + 64]).permute(0, 3, 1, 2))).softmax(1)
+                self.forward(self._input(torch.from_numpy(pictures[i : i + 64]).permute(0, 3, 1, 2))).softmax(
+                    1
+                )
                 for i in range(0, len(pictures), 64)
             ]
         return torch.cat(parts).numpy()
@@ -144,7 +146,10 @@ class Tutorial:
     def _cropped(self, picture: np.ndarray) -> torch.Tensor:
         """A crop of 8 to 100 % of the picture, scaled to the whole size; half of them mirrored."""
         side, noise = self.size, self.noise
-        area, aspect = side * side * noise.uniform(0.08, 1), np.exp(noise.uniform(np.log(3 / 4), np.log(4 / 3)))
+        area, aspect = (
+            side * side * noise.uniform(0.08, 1),
+            np.exp(noise.uniform(np.log(3 / 4), np.log(4 / 3))),
+        )
         width, height = (max(1, min(side, round(np.sqrt(area * one)))) for one in (aspect, 1 / aspect))
         left, top = noise.integers(0, side - width + 1), noise.integers(0, side - height + 1)
         x = torch.from_numpy(picture[top : top + height, left : left + width]).permute(2, 0, 1)[None].float()
@@ -189,7 +194,9 @@ def resnet(data: Path, minutes: float, seed: int) -> dict[str, Any]:
     return {"wall_s": 60 * minutes, "passes": passes, "error": (error.value, error.low, error.high)}
 
 
-def rows(data: Path, minutes: list[float], who: list[str], *, batch: int, seed: int) -> Iterator[dict[str, Any]]:
+def rows(
+    data: Path, minutes: list[float], who: list[str], *, batch: int, seed: int
+) -> Iterator[dict[str, Any]]:
     """One row for each way and time."""
     with tempfile.TemporaryDirectory() as cache:
         for name in [one for one in ("probe", "probe again") if one in who]:

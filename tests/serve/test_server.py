@@ -15,10 +15,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 import macaw
 from macaw import zoo
 from macaw.card import Card
+from macaw.commands import app
 from macaw.model import Model
 from macaw.results.labels import Labels
 from macaw.server import Limits, hosting
@@ -117,6 +119,29 @@ def test_several_models_are_chosen_by_name(start, tmp_path: Path, png):
 def test_two_models_of_one_name_are_refused():
     with pytest.raises(macaw.MacawError, match="two models would be served as 'classify'; rename"):
         hosting.open_house(["classify", zoo.folder("classify")], Limits(), "onnxruntime")
+
+
+def test_a_checkpoint_is_fetched_only_when_that_was_asked_for(monkeypatch):
+    asked, real = [], hosting.verbs.load
+
+    def load(name, **how):
+        asked.append((name, how["download"]))
+        return real("classify")
+
+    monkeypatch.setattr(hosting.verbs, "load", load)
+    for download in (False, True):
+        house = hosting.open_house(["hf:owner/name"], Limits(), "onnxruntime", download=download)
+        assert [one.name for one in house.hosted] == ["hf:owner/name"]
+        house.close()
+    assert asked == [("hf:owner/name", False), ("hf:owner/name", True)]
+
+
+def test_the_command_line_hands_the_wish_to_fetch_on(monkeypatch):
+    told = {}
+    monkeypatch.setattr("macaw.server.serve", lambda models, **how: told.update(how, models=models))
+    for words in ([], ["--download"]):
+        assert CliRunner().invoke(app, ["serve", "hf:owner/name", *words]).exit_code == 0
+        assert (told["models"], told["download"]) == (["hf:owner/name"], bool(words))
 
 
 def test_the_table_and_the_state_are_told(client, png):
