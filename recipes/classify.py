@@ -20,9 +20,11 @@ from macaw.card import Card
 from macaw.data.hashing import digests, hashed_split
 from macaw.data.labelled import Examples, LabelledPictures, read_labelled
 from macaw.explanation.index import index_examples
+from macaw.files import Stage
 from macaw.machine import cpu_count, processor
 from macaw.model import Model
-from macaw.recognition.fit import Options, Stage, fit_recognizer
+from macaw.recognition import fit
+from macaw.recognition.fit import Options
 from macaw.training.progress import Bar
 
 LIMITS = (
@@ -87,7 +89,7 @@ def main() -> None:
         data = pictures(chosen.data)
         bar.started(data.notes)
         options = Options.of(minutes=chosen.minutes, start="scratch", **GENTLE)
-        fit_recognizer(tasks.find("classify"), data, stage, options=options, watcher=bar, began=began)
+        fit.fit(tasks.find("classify"), data, stage, options=options, watcher=bar, began=began)
         index_examples(Model(chosen.out), data.splits["train"], chosen.data, most=NEIGHBOURS)
     finish(chosen.out, chosen.data, chosen.minutes)
 

@@ -68,13 +68,15 @@ def task_table(tasks: Any) -> str:
     return "\n".join(["# The applications", "", MADE, "", *_table(tuple(fields), cells), ""])
 
 
-def rule_list(rules: Any) -> str:
-    """docs/rules.md: everything `macaw check` can find, the gravest first."""
+def rule_list(kinds: dict[str, Any]) -> str:
+    """docs/rules.md: everything `macaw check` can find in each kind of data, the gravest first."""
     lines = ["# What `macaw check` finds", "", MADE, ""]
     order = ("error", "warning", "note")
-    rows = sorted(rules.items(), key=lambda item: order.index(item[1].severity))
-    cells = [(f"`{name}`", rule.severity, _plain(rule.remedy)) for name, rule in rows]
-    return "\n".join([*lines, *_table(("rule", "severity", "what to do"), cells), ""])
+    for kind, rules in kinds.items():
+        rows = sorted(rules.items(), key=lambda item: order.index(item[1].severity))
+        cells = [(f"`{name}`", rule.severity, _plain(rule.remedy)) for name, rule in rows]
+        lines += [f"## {kind}", "", *_table(("rule", "severity", "what to do"), cells), ""]
+    return "\n".join(lines)
 
 
 def _is_plain(value: object) -> bool:
@@ -97,11 +99,17 @@ def _table(head: tuple[str, ...], rows: list[Any]) -> list[str]:
 def pages() -> dict[str, str]:
     """Path of each generated page, and what it should say."""
     from macaw.commands import app
-    from macaw.data.rules import RULES
+    from macaw.data import box_rules, mask_rules, point_rules, rules
     from macaw.tasks import TASKS
 
     made = {"docs/cli.md": command_line(app), "docs/tasks.md": task_table(TASKS)}
-    return {**made, "docs/rules.md": rule_list(RULES)}
+    kinds = {
+        "Pictures with labels": rules.RULES,
+        "Pictures with boxes": box_rules.RULES,
+        "Pictures with masks": mask_rules.RULES,
+        "Pictures with key points": point_rules.RULES,
+    }
+    return {**made, "docs/rules.md": rule_list(kinds)}
 
 
 def main(words: list[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -136,3 +137,53 @@ def little(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("models") / "little"
     macaw.train("classify", shapes, out=out, epochs=8, dial=0.5, batch=16)
     return out
+
+
+OBJECTS = {"disc": (230, 60, 40), "square": (40, 90, 230)}
+
+
+def draw_objects(seed: int, size: tuple[int, int]) -> tuple[Any, list[tuple[str, list[float]]]]:
+    """A grey picture with one to three discs and squares that do not touch, and their boxes x, y, w, h."""
+    from PIL import Image, ImageDraw
+
+    noise = np.random.default_rng(seed)
+    picture = Image.new("RGB", size, (120, 120, 120))
+    brush, found = ImageDraw.Draw(picture), []
+    cells = noise.permutation(4)[: noise.integers(1, 4)]
+    for cell in cells:
+        name, side = list(OBJECTS)[noise.integers(2)], int(noise.integers(14, 26))
+        x = int(cell % 2 * size[0] // 2 + noise.integers(0, size[0] // 2 - side))
+        y = int(cell // 2 * size[1] // 2 + noise.integers(0, size[1] // 2 - side))
+        shape = brush.ellipse if name == "disc" else brush.rectangle
+        shape((x, y, x + side - 1, y + side - 1), fill=OBJECTS[name])
+        found.append((name, [x, y, side, side]))
+    return picture, found
+
+
+@pytest.fixture(scope="session")
+def drawn() -> Any:
+    """`drawn(seed, size)`: a picture of discs and squares, and their names and boxes x, y, w, h."""
+    return draw_objects
+
+
+@pytest.fixture(scope="session")
+def discs_and_squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A set in COCO's format: 48 pictures of 96 x 64 to train on, 12 to choose by."""
+    root = tmp_path_factory.mktemp("scenes")
+    (root / "annotations").mkdir()
+    for split, count, first in (("train", 48, 0), ("val", 12, 1000)):
+        (root / split).mkdir()
+        images, annotations = [], []
+        for i in range(count):
+            picture, found = draw_objects(first + i, (96, 64))
+            picture.save(root / split / f"{i}.png")
+            images.append({"id": i, "file_name": f"{i}.png", "width": 96, "height": 64})
+            for name, box in found:
+                annotations.append(
+                    {"id": len(annotations) + 1, "image_id": i, "category_id": list(OBJECTS).index(name) + 1,
+                     "bbox": box, "area": box[2] * box[3], "iscrowd": 0}
+                )  # fmt: skip
+        categories = [{"id": i + 1, "name": name} for i, name in enumerate(OBJECTS)]
+        content = {"images": images, "annotations": annotations, "categories": categories}
+        (root / "annotations" / f"instances_{split}.json").write_text(json.dumps(content))
+    return root

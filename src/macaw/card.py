@@ -11,10 +11,11 @@ from typing import Any
 
 from macaw.errors import ModelError
 from macaw.files import atomic_write
+from macaw.tasks import TASKS
 
 FORMAT = 1
 NAME = "card.json"
-RESIZES = ("shorter", "stretch")  # how a picture is brought to its size: macaw.data.prepare.Fit
+RESIZES = ("shorter", "stretch", "letter")  # how a picture is brought to its size: macaw.data.prepare.Fit
 FILTERS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")  # by which, as Pillow calls them
 
 
@@ -29,7 +30,7 @@ class Card:
     head: dict[str, Any]  # {"name": ..., "config": {...}}
     names: tuple[str, ...]  # the class table
     prepare: dict[str, Any]  # size, mean, std, levels: how raw input becomes the core's
-    decode: dict[str, Any]  # temperature, multi: how the core's output becomes a Result
+    decode: dict[str, Any]  # temperature, multi; score, iou ...: how the core's output becomes a Result
     scores: dict[str, Any] = field(default_factory=dict)  # an evaluation -> metric -> value, low, high
     training: dict[str, Any] = field(default_factory=dict)  # recipe, data and its hash, machine, versions
     exported: dict[str, Any] = field(default_factory=dict)  # of an exported file: precision, proof of parity
@@ -103,6 +104,9 @@ def _fault(values: Any) -> str:
             return f"it has no field '{name}'"
         if not holds(values[name]):
             return f"field '{name}' must be {words}"
+    row = TASKS.get(values["task"])
+    if (row is None or row.gives == "Labels") and not {"temperature", "multi"} <= values["decode"].keys():
+        return "field 'decode' must be a temperature above 0, and multi true or false"
     return "" if _whole(values.get("format", 0)) else "field 'format' must be a whole number"
 
 
@@ -147,9 +151,9 @@ def _fitting(value: dict[str, Any]) -> bool:
 
 
 def _decode(value: Any) -> bool:
-    if not (isinstance(value, dict) and isinstance(value.get("multi"), bool)):
+    if not (isinstance(value, dict) and isinstance(value.get("multi", False), bool)):
         return False
-    return _number(value.get("temperature")) and value["temperature"] > 0
+    return _number(value.get("temperature", 1.0)) and value.get("temperature", 1.0) > 0
 
 
 # What a card must have to be used; the rest is for the reader.
@@ -161,5 +165,5 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "head": ("a name and a config", _part),
     "names": ("a list of class names, each once", _class_table),
     "prepare": ("size, mean, std and levels, in numbers", _prepare),
-    "decode": ("a temperature above 0, and multi true or false", _decode),
+    "decode": ("a temperature above 0, and multi true or false, where they are given", _decode),
 }

@@ -174,18 +174,25 @@ def explain(  # noqa: PLR0913  (an option each)
     target: Annotated[str | None, typer.Option(help="The class to explain, in place of the best.")] = None,
     against: Annotated[str | None, typer.Option(help="A class to hold it against.")] = None,
     by: Annotated[
-        list[str] | None, typer.Option(help="gradient, occlusion, neighbours, parts; all, if not given.")
+        list[str] | None,
+        typer.Option(
+            help="classify: gradient, occlusion, neighbours, parts; detect: cells, suppression, occlusion; "
+            "all, if not given."
+        ),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="The training data, from which near pictures are shown.")
+        Path | None, typer.Option(help="classify: the training data, from which near pictures are shown.")
     ] = None,
+    rank: Annotated[int | None, typer.Option(help="detect: which box, counted from the surest.")] = None,
+    score: Annotated[float | None, typer.Option(help="detect: the lowest score of a box.")] = None,
     json_: AsJson = False,
 ) -> None:
-    """How an answer came about: what moved it, the nearest training pictures, the parts of the model."""
+    """How an answer came about: what moved it, what it rests on, what else was near."""
     from macaw import verbs
 
     opened = _opened(model, folder, "onnxruntime")
-    why = verbs.explain(opened, picture, target=target, against=against, by=by or None, data=data)
+    how: dict[str, Any] = {"target": target, "against": against, "data": data, "rank": rank, "score": score}
+    why = verbs.explain(opened, picture, by=by or None, **how)
     why.save(out)
     if json_:
         show_json({**why.to_dict(), "path": str(out)})
@@ -195,8 +202,10 @@ def explain(  # noqa: PLR0913  (an option each)
 
 @app.command()
 def check(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="An application: classify.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder per class, a table, or a pack.")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="An application: classify or detect.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="What `macaw train` takes; `macaw tasks` has the layouts.")
+    ],
     model: Annotated[str | None, typer.Option(help="A model that the data is meant for.")] = None,
     out: Annotated[
         Path | None, typer.Option(help="Also write a report: .html, .json, or a contact sheet, .png.")

@@ -12,15 +12,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from macaw import tasks
 from macaw.card import Card
 from macaw.data.pictures import read_picture
-from macaw.data.proof import Proof, proof_of, proof_without_data
+from macaw.data.proof import (
+    Proof,
+    proof_of,
+    proof_of_masks,
+    proof_of_objects,
+    proof_of_points,
+    proof_without_data,
+)
 from macaw.errors import InputError, StorageError, UnknownName, did_you_mean
 from macaw.files import atomic_write
-from macaw.metrics.parity import compare
+from macaw.metrics.proving import Trial, prove
 from macaw.model import Model
 from macaw.results.exported import Exported
-from macaw.results.parity import Parity
 from macaw.runtime.ir import convert, save_ir
 from macaw.runtime.places import check_target
 from macaw.runtime.single import described, whole_model
@@ -30,6 +37,12 @@ if TYPE_CHECKING:
     from macaw.training.progress import Watcher
 
 PRECISIONS = ("float32", "int8")
+# What a row gives -> who finds the pictures of a proof, where it is not class labels that judge them.
+_PROOFS: dict[str, Callable[..., Proof]] = {
+    "Boxes": proof_of_objects,
+    "Mask": proof_of_masks,
+    "Points": proof_of_points,
+}
 
 
 def export_model(
@@ -88,8 +101,10 @@ def _check(model: Model, path: Path, precision: str, data: str | Path | None) ->
 def _proof(model: Model, data: str | Path | None, precision: str) -> Proof:
     """The pictures of `data`, or without any the photographs that are on this machine."""
     if data is not None:
-        names, multi = model.card.names, model.card.decode["multi"]
-        return proof_of(data, names, multi=multi, calibrated=precision == "int8")
+        names, calibrated = model.card.names, precision == "int8"
+        if read := _PROOFS.get(tasks.find(model.card.task).gives):
+            return read(data, names, calibrated=calibrated)
+        return proof_of(data, names, multi=model.card.decode["multi"], calibrated=calibrated)
     found, _ = at_hand(SAMPLES)
     return proof_without_data([read_picture(sample.path) for sample in found])
 
@@ -102,15 +117,7 @@ def _writer(path: Path, whole: bytes) -> Callable[[Path, Card], Path]:
     return lambda place, card: atomic_write(place, described(whole, card))
 
 
-def _compared(model: Model, trial: Model, precision: str, proof: Proof, watcher: Watcher | None) -> Parity:
+def _compared(model: Model, trial: Model, precision: str, proof: Proof, watcher: Watcher | None) -> Any:
     before = model.card.exported.get("precision", PRECISIONS[0])
-    progress = watcher.read if watcher else None
-    probs, others = (one.probabilities(proof.pictures, progress=progress) for one in (model, trial))
-    return compare(
-        probs,
-        others,
-        between=(f"{model.engine}, {before}", f"{trial.engine}, {precision}"),
-        pictures=proof.words,
-        targets=proof.pictures.targets if proof.labelled else None,
-        multi=model.card.decode["multi"],
-    )
+    between = f"{model.engine}, {before}", f"{trial.engine}, {precision}"
+    return prove(Trial(model, trial, proof, between, watcher.read if watcher else None))

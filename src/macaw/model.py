@@ -10,19 +10,23 @@ from typing import Any
 
 import numpy as np
 
+from macaw import tasks
+from macaw.card import Card
 from macaw.data.examples import Examples
 from macaw.data.hashing import in_chunks
+from macaw.data.letterbox import fit_letter, place
 from macaw.data.pictures import find_pictures, read_picture
 from macaw.data.pixels import load_pixels
-from macaw.data.prepare import Fit, fit, normalise
+from macaw.data.prepare import Fit, fit, normalise, read_whole
 from macaw.errors import InputError
-from macaw.results.labels import Labels, decode_labels
+from macaw.kinds import KINDS, Told
 from macaw.runtime.engine import Engine, open_engine
 from macaw.runtime.places import card_of, engine_for
 
 Input = Any  # a path, bytes, an open file, a PIL picture or an array: whatever read_picture takes
 
 Refuse = Callable[[InputError], None]
+Size = tuple[int, int]  # width and height of a picture, upright, pixels
 
 _CHUNK = 1024  # pictures read at a time when a set is scored
 
@@ -45,9 +49,16 @@ class Model:
         size = card.prepare["size"]
         return f"Model({card.name!r}: {card.task}, {len(card.names)} classes, {size} px, {self.engine})"
 
-    def prepare(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        """Pictures (H, W, 3) uint8 of any sizes -> (N, 3, size, size) float32, as the card says."""
-        return self._normalised(np.stack([fit(picture, self._fit) for picture in pictures]))
+    def prepare(self, pictures: Sequence[np.ndarray], *, sizes: Sequence[Size] = ()) -> np.ndarray:
+        """Pictures (H, W, 3) uint8 of any sizes -> (N, 3, size, size) float32, as the card says.
+
+        `sizes` are those of the whole pictures, where some are smaller copies.
+        """
+        if not self._lettered:
+            return self._normalised(np.stack([fit(picture, self._fit) for picture in pictures]))
+        wholes, side = sizes or [_size(picture) for picture in pictures], self._fit.size
+        sheets = [fit_letter(one, side, whole=whole)[0] for one, whole in zip(pictures, wholes, strict=True)]
+        return self._normalised(np.stack(sheets))
 
     def core(self, *arrays: np.ndarray) -> np.ndarray:
         """Prepared arrays -> raw output (N, ...) float32.
@@ -55,6 +66,13 @@ class Model:
         Raises ModelError for a damaged folder, MissingExtra for an engine that is not installed.
         """
         return self._engine(*arrays)
+
+    def outputs(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Prepared arrays -> everything that `decode` reads: the raw output first.
+
+        Raises what `core` raises.
+        """
+        return self._engine.outputs(*arrays)
 
     def pooled(self, *arrays: np.ndarray) -> np.ndarray:
         """Prepared arrays -> the front-end's pooled features (N, D) float32, which the head reads.
@@ -64,11 +82,24 @@ class Model:
         return self._engine.features(*arrays)
 
     def decode(
-        self, raw: np.ndarray, *, sources: Sequence[str] = (), pictures: Sequence[np.ndarray] = ()
-    ) -> list[Labels]:
-        """Raw output (N, C) -> one Labels each."""
-        names, how = self.card.names, {key: self.card.decode[key] for key in ("temperature", "multi")}
-        return decode_labels(raw, names, sources=sources, pictures=pictures, **how)
+        self,
+        raw: np.ndarray | Sequence[np.ndarray],
+        *,
+        sources: Sequence[str] = (),
+        pictures: Sequence[np.ndarray] = (),
+        sizes: Sequence[Size] = (),
+        card: Card | None = None,
+    ) -> list[Any]:
+        """Raw output (N, ...), or all that `outputs` gives -> one Result each, by `card` or the model's own.
+
+        `sizes` are those of the whole pictures, by default of those in `pictures`; a model whose answers are
+        places needs one or the other.
+        """
+        outputs = (raw,) if isinstance(raw, np.ndarray) else tuple(raw)
+        wholes, side = sizes or [_size(picture) for picture in pictures], self._fit.size
+        letters = [place(*whole, side) for whole in wholes] if self._lettered else []
+        gives = tasks.find(self.card.task).gives
+        return list(KINDS[gives](outputs, card or self.card, Told(sources, pictures, letters)))
 
     def run(self, inputs: Input | Iterable[Input], *, batch: int = 32) -> Any:
         """One input -> one Labels; a folder, a glob, a list, an iterator or (N, H, W, 3) -> a list of them.
@@ -80,16 +111,21 @@ class Model:
         return answers[0] if single else answers
 
     def stream(
-        self, inputs: Input | Iterable[Input], *, batch: int = 32, on_error: Refuse | None = None
-    ) -> Iterator[Labels]:
+        self,
+        inputs: Input | Iterable[Input],
+        *,
+        batch: int = 32,
+        on_error: Refuse | None = None,
+        card: Card | None = None,
+    ) -> Iterator[Any]:
         """One answer for each input, in order, `batch` at a time: memory does not grow with their number.
 
         Takes what `run` takes. An input that cannot be read raises InputError, or is handed to `on_error` and
-        left out.
+        left out. `card` decodes in place of the model's own, with another threshold say.
         """
         remaining = _pictures_of(inputs, on_error)
         while waiting := list(itertools.islice(remaining, batch)):
-            yield from self._answer(waiting, on_error)
+            yield from self._answer(waiting, on_error, card)
 
     def probabilities(
         self, examples: Examples, *, batch: int = 64, progress: Callable[[int, int], None] | None = None
@@ -138,6 +174,13 @@ class Model:
             if progress:
                 progress(start + len(some), len(examples))
 
+    def _seen(self, one: Input) -> tuple[np.ndarray, Size]:
+        """An input as (H, W, 3) uint8, perhaps smaller than it is, and the size that it has."""
+        if self._lettered:  # only answers that are places ask for the whole size
+            return read_whole(one, self._fit, levels=self._levels)
+        picture = read_picture(one, levels=self._levels, at_least=self._fit.at_least)
+        return picture, _size(picture)
+
     @property
     def _engine(self) -> Engine:
         if self._opened is None:
@@ -149,6 +192,11 @@ class Model:
         return Fit.of(self.card.prepare)
 
     @property
+    def _lettered(self) -> bool:
+        """Whether pictures keep their shape, on a grey sheet, as all do whose answers are places."""
+        return self._fit.resize == "letter"
+
+    @property
     def _levels(self) -> tuple[float, float] | None:
         levels = self.card.prepare.get("levels")
         return (levels[0], levels[1]) if levels else None
@@ -156,32 +204,37 @@ class Model:
     def _normalised(self, fitted: np.ndarray) -> np.ndarray:
         return normalise(fitted, self.card.prepare["mean"], self.card.prepare["std"])
 
-    def _answer(self, inputs: Sequence[Input], on_error: Refuse | None) -> list[Labels]:
-        sources, pictures = [], []
+    def _answer(self, inputs: Sequence[Input], on_error: Refuse | None, card: Card | None) -> list[Any]:
+        sources, pictures, sizes = [], [], []
         for one, read in zip(inputs, self._read(inputs), strict=True):
             if isinstance(read, InputError):
                 _refuse(read, on_error)
                 continue
             sources.append(_origin(one))
-            pictures.append(read)
+            pictures.append(read[0])
+            sizes.append(read[1])
         if not pictures:
             return []
-        return self.decode(self.core(self.prepare(pictures)), sources=sources, pictures=pictures)
+        outputs = self.outputs(self.prepare(pictures, sizes=sizes))
+        return self.decode(outputs, sources=sources, pictures=pictures, sizes=sizes, card=card)
 
-    def _read(self, inputs: Sequence[Input]) -> list[np.ndarray | InputError]:
-        """Every input as (H, W, 3) uint8, or why not; several at a time, as decoding needs no lock."""
-        detail = self._fit.at_least
+    def _read(self, inputs: Sequence[Input]) -> list[tuple[np.ndarray, Size] | InputError]:
+        """Every input as (H, W, 3) uint8 with its whole size, or why not; several at a time."""
 
-        def some(part: range) -> list[np.ndarray | InputError]:
-            found: list[np.ndarray | InputError] = []
+        def some(part: range) -> list[tuple[np.ndarray, Size] | InputError]:
+            found: list[tuple[np.ndarray, Size] | InputError] = []
             for index in part:
                 try:
-                    found.append(read_picture(inputs[index], levels=self._levels, at_least=detail))
+                    found.append(self._seen(inputs[index]))
                 except InputError as problem:
                     found.append(problem)
             return found
 
         return [read for _, found in in_chunks(some, len(inputs), chunk=8) for read in found]
+
+
+def _size(picture: np.ndarray) -> Size:
+    return picture.shape[1], picture.shape[0]
 
 
 def _is_several(inputs: Any) -> bool:

@@ -69,7 +69,16 @@ FRONTENDS = Registry(
     "macaw.frontends",
     {"image": "macaw.frontends.image:ImageFrontend", "hub": "macaw.frontends.hub:HubFrontend"},
 )
-HEADS = Registry("macaw.heads", {"label": "macaw.heads.label:LabelHead"})
+HEADS = Registry(
+    "macaw.heads",
+    {
+        "label": "macaw.heads.label:LabelHead",
+        "box": "macaw.heads.boxes:BoxHead",
+        "mask": "macaw.heads.mask:MaskHead",
+        "point": "macaw.heads.points:PointHead",
+        "heatmap": "macaw.heads.points:HeatmapHead",
+    },
+)
 BUILDERS = Registry("macaw.builders", {"recognizer": "macaw.recognition.recognizer:build"})
 ENGINES = Registry(
     "macaw.engines",

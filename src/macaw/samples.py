@@ -76,7 +76,7 @@ SAMPLES: dict[str, Sample] = {
             alt="An espresso in a red cup on a red saucer, with a spoon, on a wooden table",
             author="Rachel Michetti",
             terms="CC0",
-            shows=("espresso",),
+            shows=("espresso", "cup"),
         ),
         Sample(
             name="chelsea",
@@ -87,7 +87,7 @@ SAMPLES: dict[str, Sample] = {
             alt="The face of a ginger tabby cat with green eyes, close up",
             author="Stéfan van der Walt",
             terms="CC0",
-            shows=("tabby", "Egyptian cat"),
+            shows=("tabby", "Egyptian cat", "cat"),
         ),
         Sample(
             name="grace_hopper",
@@ -98,7 +98,7 @@ SAMPLES: dict[str, Sample] = {
             alt="Portrait of Grace Hopper in dark naval uniform and cap before the flag of the United States",
             author="US Navy",
             terms="public domain by its origin, a portrait by the US Navy",
-            shows=("military uniform",),
+            shows=("military uniform", "person"),
         ),
         Sample(
             name="rocket",
@@ -120,6 +120,7 @@ SAMPLES: dict[str, Sample] = {
             alt="Eileen Collins, smiling, in an orange space suit beside a model of the space shuttle",
             author="NASA",
             terms="released into the public domain",
+            shows=("person",),
         ),
         Sample(
             name="hubble_deep_field",

@@ -44,6 +44,21 @@ TASKS: dict[str, Task] = {
             embedded="classify",
             samples=("coffee", "chelsea", "grace_hopper", "rocket", "astronaut", "hubble_deep_field"),
         ),
+        Task(
+            name="detect",
+            alias="object-detection",
+            family="see",
+            does="Finds objects: what each is, how sure that is, and its box.",
+            takes="picture",
+            gives="Boxes",
+            builder="recognizer",
+            frontend="image",
+            head="box",
+            layouts=("COCO", "YOLO", "Pascal VOC", "CSV, TSV or JSON lines"),
+            metric="AP",
+            embedded="detect",
+            samples=("chelsea", "coffee", "astronaut", "grace_hopper"),
+        ),
     )
 }
 

@@ -13,11 +13,15 @@ from macaw.results.explanation_style import MAPS
 from macaw.results.measures import Interval
 from macaw.results.page import ICON, MARK
 from macaw.tour_style import STYLE
-from macaw.visit import Answered, Visit, megabytes, milliseconds, scores_of
+from macaw.visit import CHOICES, Answered, Visit, megabytes, milliseconds, scores_of
 
 SIDE = 640  # pixels of a sample's picture: sharp at the width it is shown, a few dozen kilobytes each
 SEEN = 64  # pixels up to which it is worth showing what the model sees
 NBSP = "\u00a0"
+DRAWN = """
+.drawn { border-radius: .375rem; }
+.drawn + .ranking, .drawn + p { margin-top: 1rem; }
+"""  # answers drawn on their picture, above what they list
 
 # What a person types in place of an input of this kind.
 EXAMPLES = {"picture": "photo.jpg"}
@@ -44,7 +48,7 @@ def page(rows: Sequence[Visit], *, place: str, machine: str, seconds: float) -> 
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>The tour of macaw: {", ".join(escape(row.task.name) for row in rows)}</title>
 <link rel="icon" href="{ICON}">
-<style>{STYLE}{fragments.STYLE}{MAPS}</style>
+<style>{STYLE}{fragments.STYLE}{DRAWN}{MAPS}</style>
 </head>
 <body>
 <header>
@@ -98,8 +102,8 @@ def _why(row: Visit) -> str:
 
 
 def _figures(row: Visit) -> str:
-    judged = [one for one in row.answered if one.right]
-    right = sum(one.rank == 1 for one in judged)
+    judged = [one.verdict.kind for one in row.answered if one.right and one.verdict]
+    right = judged.count("right")
     figures = [
         (milliseconds(row.seconds), f"for a {row.task.takes}: file read, answer given"),
         (milliseconds(row.first), "to the first answer, from nothing loaded"),
@@ -107,9 +111,8 @@ def _figures(row: Visit) -> str:
         (megabytes(row.weights), "of weights"),
     ]
     if judged:
-        figures.insert(
-            0, (f"{right} of {len(judged)}", "right at once, of the samples whose subject it knows")
-        )
+        said = "right at once" if row.task.gives in CHOICES else "found"
+        figures.insert(0, (f"{right} of {len(judged)}", f"{said}, of the samples whose subject it knows"))
     if row.score:
         words = f"{row.task.metric} on its card; 95{NBSP}% interval {_range(row.score)}"
         figures.insert(0, (row.score.text, words))

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import os
 import re
 import time
@@ -13,9 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from macaw import tasks, zoo
-from macaw.data.examples import SPLITS, LabelledPictures
 from macaw.data.find import no_such
-from macaw.data.labelled import read_labelled
 from macaw.errors import InputError, MissingExtra, UnknownName, did_you_mean
 from macaw.files import Stage
 from macaw.model import Input, Model
@@ -23,29 +23,39 @@ from macaw.registry import ENGINES
 
 if TYPE_CHECKING:
     from macaw.metrics.rerun import Comparison
-    from macaw.results.explanation import Explanation
     from macaw.results.exported import Exported
     from macaw.results.findings import Findings
     from macaw.results.record import Record
-    from macaw.results.scores import LabelScores
     from macaw.training.progress import Watcher
 
 VERBS = ("load", "run", "train", "evaluate", "explain", "check", "export", "serve")
 _SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):")  # "hf:...", but not "C:\models", a drive of one letter
 _HUB = "hf:"
+# What a row gives -> the module of macaw.recognition that trains it, the function of macaw.explanation
+_TRAINERS = {"Labels": "fit", "Boxes": "fit_boxes", "Mask": "fit_mask", "Points": "fit_points"}
+_EXPLAINERS = {
+    "Labels": "labels:explain_labels",
+    "Boxes": "boxes:explain_boxes",
+    "Mask": "mask_picture:explain_mask",
+    "Points": "point_picture:explain_points",
+}
+# And of macaw.data that looks through its data; labels have suspects besides
+_LINTERS = {
+    "Boxes": "box_lint:lint_boxes",
+    "Mask": "mask_lint:lint_masks",
+    "Points": "point_lint:lint_points",
+}
 _VAL_SHARE = 0.1  # of each class, where the data has no validation split
 
 
 class Loaded(Model):
     """What `load` and `train` return: a Model with the verbs as methods, which Model is too low to know."""
 
-    def evaluate(
-        self, data: str | Path, *, split: str | None = None, watcher: Watcher | None = None
-    ) -> LabelScores:
+    def evaluate(self, data: str | Path, *, split: str | None = None, watcher: Watcher | None = None) -> Any:
         """`macaw.evaluate` of this model."""
         return evaluate(self, data, split=split, watcher=watcher)
 
-    def explain(self, picture: Input, **options: Any) -> Explanation:
+    def explain(self, picture: Input, **options: Any) -> Any:
         """`macaw.explain` of this model."""
         return explain(self, picture, **options)
 
@@ -123,17 +133,15 @@ def train(
     row = tasks.find(task)
     stage = Stage(Path(out), resume=resume)
     _check_train(data, stage, options)  # before torch is imported: a misspelt path is answered at once
-    fit = _trainer(row.name)
-    chosen = fit.Options.of(**options)
-    labelled = read_labelled(data, val_share=_VAL_SHARE)
-    if len(labelled.splits.get("val", ())) == 0:
-        raise InputError(f"'{data}' leaves no picture for validation; add some to each class")
-    watcher = watcher or fit.Silent()
-    watcher.started(labelled.notes)
+    trainer = _trainer(row)
+    chosen = trainer.Options.of(**options)
+    read = trainer.read(data, val_share=_VAL_SHARE)
+    watcher = watcher or _silent()
+    watcher.started(read.notes)
     with stage.claimed():
         stage.open()
         try:
-            finished = fit.fit_recognizer(row, labelled, stage, options=chosen, watcher=watcher, began=began)
+            finished = trainer.fit(row, read, stage, options=chosen, watcher=watcher, began=began)
         finally:
             stage.close()
     watcher.ended(stage.out, finished=finished)
@@ -149,7 +157,7 @@ def evaluate(
     batch: int = 64,
     board: str | Path | None = "",
     watcher: Watcher | None = None,
-) -> LabelScores:
+) -> Any:
     """Score a model on labelled data, aligned with its classes by name, and record it on the board.
 
     `split` is "train", "val", "test" or what the data calls its own; without it test, else val, else
@@ -159,8 +167,9 @@ def evaluate(
     lacks.
     """
     from macaw.metrics.board import keep
+    from macaw.metrics.scoring import Wanted, score
 
-    scores, record = _evaluated(_opened(model, engine), data, split=split, batch=batch, watcher=watcher)
+    scores, record = score(_opened(model, engine), Wanted(data, split, _VAL_SHARE, batch, watcher))
     note = keep(record(), Path(board) if board else None) if board is not None else ""
     if note and watcher:
         watcher.started((note,))
@@ -174,60 +183,45 @@ def rerun(row: str, *, board: str | Path = "", watcher: Watcher | None = None) -
     """
     from macaw.metrics import board as held
     from macaw.metrics.rerun import rerun as again
+    from macaw.metrics.scoring import Wanted, score
 
     def evaluated(reference: str, data: str, *, split: str, engine: str) -> Record:
-        return _evaluated(load(reference, engine=engine), data, split=split, watcher=watcher)[1]()
+        return score(load(reference, engine=engine), Wanted(data, split, _VAL_SHARE, watcher=watcher))[1]()
 
     return again(held.read(Path(board) if board else None).find(row), evaluated)
-
-
-def _evaluated(
-    opened: Model, data: str | Path, *, split: str | None, batch: int = 64, watcher: Watcher | None = None
-) -> tuple[LabelScores, Callable[[], Record]]:
-    """The scores, and who makes their record: that hashes the data, which not everyone needs."""
-    from macaw.metrics.labels import score_labels
-    from macaw.metrics.provenance import record_of
-
-    wanted = SPLITS.get((split or "").lower(), split)
-    labelled = read_labelled(data, names=opened.card.names, val_share=_VAL_SHARE if wanted == "val" else 0.0)
-    if labelled.multi != opened.card.decode["multi"]:
-        kinds = ("one label", "several labels")
-        has, gives = kinds[labelled.multi], kinds[not labelled.multi]
-        raise InputError(f"'{data}' has {has} a picture, the model gives {gives}; use data of its kind")
-    chosen, notes = _split(labelled, wanted)
-    examples = labelled.splits[chosen]
-    if watcher:
-        watcher.started((*labelled.notes, *notes))
-    began = time.monotonic()
-    probs = opened.probabilities(examples, batch=batch, progress=watcher.read if watcher else None)
-    scores = score_labels(probs, examples.targets, opened.card.names, seconds=time.monotonic() - began)
-    return scores, lambda: record_of(opened, data, split=chosen, examples=examples, scores=scores)
 
 
 def explain(
     model: str | Path | Model,
     picture: Input,
     *,
-    target: str | None = None,
-    against: str | None = None,
     by: str | Sequence[str] | None = None,
-    data: str | Path | None = None,
     engine: str = "onnxruntime",
-) -> Explanation:
+    **options: Any,
+) -> Any:
     """Why the model gives its answer to one picture: `.save("why.html")`, or `.png` or `.json`.
 
-    `target` is the class to explain, by default the best guess; `against` another it is held against. `by`
-    are some of "gradient", "occlusion", "neighbours" and "parts", by default all; the first and half of the
-    last need torch, and a note says so without it. `data` is a copy of what the model was trained on, from
-    which near pictures are shown. Raises what `load` raises, InputError for an input that is not one picture,
-    UnknownName for a class or a way that is not known.
+    `by` are some of the ways there are, by default all. `classify`: "gradient", "occlusion", "neighbours" and
+    "parts", of which the first and half of the last need torch, and a note says so without it; options are
+    `target`, the class to explain, by default the best guess, `against`, another it is held against, and
+    `data`, a copy of what the model was trained on, from which near pictures are shown. `detect`: "cells",
+    "suppression" and "occlusion"; options are `target`, `rank` (1), which box, and `score`, the lowest of a
+    box. Raises what `load` raises, InputError for an input that is not one picture, UnknownName for a class,
+    a way or an option that is not known.
     """
-    from macaw.explanation.labels import explain_labels
-    from macaw.explanation.ways import WAYS
-
-    ways = tuple(WAYS) if by is None else by
     opened = _opened(model, engine)
-    return explain_labels(opened, picture, target=target, against=against, by=ways, data=data)
+    task = opened.card.task
+    module, function = _EXPLAINERS[tasks.find(task).gives].split(":")
+    explainer = getattr(importlib.import_module(f"macaw.explanation.{module}"), function)
+    given = {name: value for name, value in {**options, "by": by}.items() if value is not None}
+    known = list(inspect.signature(explainer).parameters)[2:]
+    for name in given:
+        if name not in known:
+            close = did_you_mean(name, known)
+            raise UnknownName(
+                f"explaining '{task}' has no option '{name}'.{close} There are: {', '.join(known)}"
+            )
+    return explainer(opened, picture, **given)
 
 
 def check(
@@ -236,17 +230,25 @@ def check(
     """Look through a data set before a minute is spent on training with it; nothing is changed.
 
     Finds what cannot be read or would be read wrongly, classes that disagree between splits, copies within
-    and across them, and labels that are probably wrong. `.failed` says whether training would go wrong.
-    `model` is one that the data is meant for: then its classes are compared, and its features tell the
-    suspects; else the embedded model's do. Raises InputError when there is no such path, UnknownName.
+    and across them, and what does not fit: boxes, masks or points to their pictures, or labels that are
+    probably wrong.
+    `.failed` says whether training would go wrong. `model` is one that the data is meant for: then its
+    classes are compared, and its features tell the suspects; else the embedded model's do. Raises InputError
+    when there is no such path, UnknownName.
     """
+    row = tasks.find(task)
+    opened = None if model is None else _opened(model, "onnxruntime")
+    names, size = (opened.card.names, opened.card.prepare["size"]) if opened is not None else (None, None)
+    progress = watcher.read if watcher else None
+    if row.gives in _LINTERS:
+        module, function = _LINTERS[row.gives].split(":")
+        lint = getattr(importlib.import_module(f"macaw.data.{module}"), function)
+        found: Findings = lint(data, names=names, size=size, val_share=_VAL_SHARE, progress=progress)
+        return found
     from macaw.data.lint import lint_pictures
     from macaw.recognition.suspects import add_suspects
 
-    row = tasks.find(task)
-    opened = _opened(row.name if model is None else model, "onnxruntime")
-    names, size = (None, None) if model is None else (opened.card.names, opened.card.prepare["size"])
-    progress = watcher.read if watcher else None
+    opened = _opened(row.name, "onnxruntime") if opened is None else opened
     linted = lint_pictures(data, names=names, size=size, val_share=_VAL_SHARE, progress=progress)
     return add_suspects(linted, opened, progress=progress)
 
@@ -263,7 +265,8 @@ def export(
 
     `.onnx` for any ONNX runtime, weights inside, its metadata saying how to feed it and read it; `.xml` with
     a `.bin` beside it for OpenVINO. Input "pictures" (B, 3, H, W) float32, normalised as the card says;
-    outputs "raw" and "pooled". `precision` "int8" is calibrated on `data`, whose labels, where it has any,
+    outputs "raw", "pooled" and, of outlines, "prototypes". `precision` "int8" is calibrated on `data`, whose
+    labels or annotations, where it has any,
     measure what is lost. Raises what `load` raises, InputError for another suffix or for int8 without data,
     UnknownName, MissingExtra, StorageError; what was there before then stays.
     """
@@ -316,28 +319,18 @@ def _check_train(data: str | Path, stage: Stage, options: dict[str, Any]) -> Non
     stage.check()
 
 
-def _trainer(task: str) -> Any:
-    """The module that trains, which brings torch."""
+def _trainer(row: tasks.Task) -> Any:
+    """The module that trains what gives such answers, which brings torch."""
     try:
-        from macaw.recognition import fit
+        return importlib.import_module(f"macaw.recognition.{_TRAINERS[row.gives]}")
     except ModuleNotFoundError as problem:
         missing = (problem.name or "").split(".")[0]
         if missing in {"torch", "onnx", "onnxscript", "onnx_ir"}:
-            raise MissingExtra(f"training '{task}'", missing, "train") from problem
+            raise MissingExtra(f"training '{row.name}'", missing, "train") from problem
         raise
-    return fit
 
 
-def _split(labelled: LabelledPictures, wanted: str | None) -> tuple[str, tuple[str, ...]]:
-    """The split to score, and what the user should know of it."""
-    known = list(labelled.splits)
-    if wanted is None:
-        chosen = next((name for name in ("test", "val") if name in known), known[0])
-        if chosen != "train":
-            return chosen, ()
-        everything = f"no test and no val: all {len(labelled.splits[chosen]):,} pictures of train are scored"
-        return chosen, (f"{everything}; a model that was trained on them is to be judged by --split val",)
-    if wanted not in known:
-        close = did_you_mean(wanted, [*known, "val"])  # val is carved out of data that has none
-        raise InputError(f"'{labelled.path}' has no split '{wanted}'.{close} It has: {', '.join(known)}")
-    return wanted, ()
+def _silent() -> Watcher:
+    from macaw.training.progress import Silent
+
+    return Silent()

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from macaw.tasks import Task
 
 REPEATS = 9  # times that a thing is measured; the median of nine bears four slow ones
-WAYS = ("occlusion", "neighbours")  # to explain an answer: those that need no torch
+WAYS = {"Labels": ("occlusion", "neighbours")}  # to explain an answer: those that need no torch; else all
+CHOICES = frozenset(
+    {"Labels"}
+)  # kinds of answer that choose among the names: the order tells how right they are
 PATIENCE = 1.0  # seconds; a slow application is repeated less often, at least once
 
 
@@ -43,6 +46,7 @@ class Answered:
     seconds: float  # median of the repeats, reading the file included
     right: tuple[str, ...]  # the names that would be right, of those the model knows
     classes: int  # names the model knows; 0 of a model without a class table
+    gives: str = "Labels"  # the kind of answer, as the row of the table says it
     seen: np.ndarray | None = None  # (H, W, 3) uint8, what of a picture reaches the model
 
     @property
@@ -57,12 +61,23 @@ class Answered:
             return None
         if not self.right:
             table = f"its subject is not among the {self.classes:,} classes"
-            return Verdict("outside", f"{table}: any answer is the nearest it knows")
+            said = "any answer is" if self.gives in CHOICES else "whatever it finds is"
+            return Verdict("outside", f"{table}: {said} the nearest it knows")
+        if self.gives not in CHOICES:
+            return self._found
         if self.rank == 1:
             return Verdict("right", "right, rank 1")
         if self.rank:
             return Verdict("later" if self.rank <= 5 else "wrong", f"right answer at rank {self.rank}")
         return Verdict("wrong", f"the right answer, {' or '.join(self.right)}, is not in it")
+
+    @property
+    def _found(self) -> Verdict:
+        """Of an answer that names all it finds: whether something right is among that."""
+        found = [name for name in self.right if self.answer.rank((name,))]
+        if found:
+            return Verdict("right", f"right, it finds {' and '.join(found)}")
+        return Verdict("wrong", f"it does not find {' or '.join(self.right)}")
 
     def to_dict(self) -> dict[str, Any]:
         """Sample, answer, milliseconds and verdict as plain values."""
@@ -162,29 +177,30 @@ def _visited(task: Task, *, quick: bool) -> Visit:
             notes.append(str(problem))
             continue
         first = first or time.perf_counter() - began
-        answered.append(_answered(model, sample, answer))
+        answered.append(_answered(task, model, sample, answer))
     if not answered:
         raise InputError(f"no sample to show. {' '.join(notes)}".rstrip())
     weights = (model.folder / WEIGHTS).stat().st_size
-    why = None if quick else _why(model, answered[0].sample, notes)
+    why = None if quick else _why(task, model, answered[0].sample, notes)
     opening = _typical(lambda: _opened(task.name))
     return Visit(task, model.card, tuple(answered), tuple(notes), "", first, opening, weights, why)
 
 
-def _answered(model: Model, sample: Sample, answer: Result) -> Answered:
+def _answered(task: Task, model: Model, sample: Sample, answer: Result) -> Answered:
     seconds = _typical(lambda: verbs.run(model, sample.path))
     names = model.card.names
     right = tuple(name for name in sample.shows if name in names)
-    return Answered(sample, answer, seconds, right, len(names), _seen(model, sample))
+    return Answered(sample, answer, seconds, right, len(names), task.gives, _seen(model, sample))
 
 
-def _why(model: Model, sample: Sample, notes: list[str]) -> Result | None:
+def _why(task: Task, model: Model, sample: Sample, notes: list[str]) -> Result | None:
     """How the answer to a sample came about, as far as it takes no torch; a note where it cannot be said."""
     try:
-        return verbs.explain(model, sample.path, by=WAYS)
+        found: Result = verbs.explain(model, sample.path, by=WAYS.get(task.gives))
     except MacawError as problem:
         notes.append(f"its answers are not explained here: {problem}")
         return None
+    return found
 
 
 def _opened(name: str) -> object:

@@ -23,10 +23,14 @@ HEAD_CASES = {
 }
 
 
+OF_LEVELS = {"box", "mask", "point", "heatmap"}  # they read all levels: their contract is in tests/heads
+
+
 def test_every_registered_name_is_tried():
     assert set(FRONTENDS.names()) == {*BATCHES, "hub"}  # each family of that one: tests/hub/test_frontend.py
     assert set(BATCHES) == set(CONFIGS)
-    assert set(HEADS.names()) == set(HEAD_CASES)
+    assert set(HEADS.names()) == {*HEAD_CASES, *OF_LEVELS}
+    assert {name for name in HEADS.names() if HEADS.get(name).reads == "levels"} == OF_LEVELS
 
 
 @pytest.mark.parametrize(

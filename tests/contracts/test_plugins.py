@@ -68,7 +68,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_plugins_are_listed_after_ours_and_found():
-    assert HEADS.names() == ["label", "number"]
+    assert HEADS.names() == ["label", "box", "mask", "point", "heatmap", "number"]
     assert FRONTENDS.names() == ["image", "hub", "stripes"]
     assert HEADS.get("number") is Number
     assert FRONTENDS.get("stripes") is Stripes
@@ -80,7 +80,7 @@ def test_a_plugin_cannot_take_a_name_of_ours():
 
 
 def test_a_misspelt_plugin_is_suggested():
-    with pytest.raises(UnknownName, match=r"no head 'nomber'\. Did you mean 'number'\?.*label, number"):
+    with pytest.raises(UnknownName, match=r"no head 'nomber'\. Did you mean 'number'\?.*label, .*, number"):
         HEADS.get("nomber")
 
 

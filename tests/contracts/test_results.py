@@ -12,7 +12,10 @@ import pytest
 import macaw.results
 from macaw.metrics.labels import score_labels
 from macaw.results.base import Result
+from macaw.results.boxes import Boxes
 from macaw.results.labels import Labels
+from macaw.results.mask import Mask
+from macaw.results.points import Points
 from macaw.tasks import TASKS
 from macaw.testing import check_result
 
@@ -25,6 +28,12 @@ RESULTS = {
         Labels(NAMES, PROBS[0], source="photo.jpg", picture=np.full((20, 30, 3), 99, np.uint8)),
         Labels(NAMES, np.array([0.9, 0.8, 0.0], np.float32), multi=True),
     ],
+    "Boxes": [
+        Boxes(NAMES, np.zeros((0, 4)), [], [], (20, 10)),
+        Boxes(NAMES, np.array([[1, 2, 9, 8.5], [0, 0, 4, 4]]), [1, 0], [0.9, 0.4], (20, 10)),
+    ],
+    "Mask": [Mask(NAMES, np.array([[0, 1], [2, 255]]))],
+    "Points": [Points(NAMES, np.ones((3, 2)), np.full(3, 0.5))],
     "LabelScores": [
         score_labels(PROBS, np.array([0, 1, 2, 1]), NAMES),
         score_labels(PROBS, np.eye(4, 3, dtype=np.float32), NAMES),
@@ -33,7 +42,10 @@ RESULTS = {
 
 
 # Made in tests/results, where each is drawn and told
-ELSEWHERE = {"Explanation", "Exported", "Findings", "Parity"}
+ELSEWHERE = {
+    "BoxExplanation", "BoxParity", "BoxScores", "Explanation", "Exported", "Findings", "MaskExplanation",
+    "MaskParity", "MaskScores", "Parity", "PointExplanation", "PointParity", "PointScores",
+}  # fmt: skip
 
 
 def kinds(base: type[Result] = Result) -> Iterator[str]:

@@ -74,8 +74,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def embedded(little: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A zoo whose model of `classify` is the little one; the folder of that."""
+    """A zoo and a table of `classify` alone, whose model is the little one; the folder of that."""
     from macaw import zoo
+    from macaw.tasks import TASKS
+
+    for name in TASKS.keys() - {"classify"}:
+        monkeypatch.delitem(TASKS, name)
 
     folder = tmp_path / "zoo" / "classify"
     shutil.copytree(little, folder)

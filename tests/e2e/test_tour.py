@@ -592,7 +592,7 @@ def test_the_embedded_models_take_the_tour(here: Path):
         assert row.card is not None and row.card.limits and {"weights", "data"} <= row.card.terms.keys()
     judged = [one for row in report.rows for one in row.answered if one.right]
     assert len(judged) >= 4 and any(one.rank == 1 for one in judged)
-    assert report.path.stat().st_size < 150_000 * sum(len(row.answered) for row in report.rows)
+    assert report.path.stat().st_size < 200_000 * sum(len(row.answered) for row in report.rows)
 
 
 def test_the_tour_imports_neither_torch_nor_what_brings_its_samples(here: Path, start: Any):
@@ -603,4 +603,4 @@ def test_the_tour_imports_neither_torch_nor_what_brings_its_samples(here: Path, 
     out, err = start(code=code).communicate(timeout=120)
     code, *modules = out.splitlines()[-1].split()
     assert (code, err) == ("0", "")
-    assert {"torch", "skimage", "matplotlib", "scipy"} & set(modules) == set()
+    assert {"torch", "skimage", "scipy"} & set(modules) == set()  # matplotlib draws boxes

@@ -36,6 +36,8 @@ HOUSE_WORD = {synonym: word for word, synonyms in SYNONYMS.items() for synonym i
 # Said once by the contract that asks for them (design: Contracts), not again by everyone who fulfils it.
 WATCHED = {"started", "said", "read", "step", "scored", "ended"}  # said once, by training.progress.Watcher
 SAID_BY_CONTRACT = WATCHED | {
+    "outputs",
+    "targets",
     "forward",
     "loss",
     "phases",

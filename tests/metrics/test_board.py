@@ -312,7 +312,7 @@ def recorded(tmp_path: Path) -> Record:
     examples = examples_of(tmp_path, *((f"{n}.png", bytes([n]), n % 3) for n in range(12)))
     probs = np.full((12, len(names)), 1 / len(names), np.float32)
     scores = score_labels(probs, examples.targets, names, seconds=2.0)
-    return record_of(model, tmp_path, split="val", examples=examples, scores=scores)
+    return record_of(model, tmp_path, split="val", content=content_of(examples, names), scores=scores)
 
 
 def test_a_record_is_made_of_an_evaluation(tmp_path: Path, monkeypatch):

@@ -207,3 +207,16 @@ def test_parts_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match="the splits are"):
         findings(classes={"cat": {"test": 1}})
     assert re.search(r"\['test'\]", "['test']")
+
+
+def test_objects_are_counted_as_such_and_several_of_a_class_are_shown_together():
+    some = tuple(crop(name, note) for name in ("cat", "dog") for note in ("12 objects", "", "", ""))
+    result = findings(crops=some, counted="object")
+    assert result.title.startswith("some/fruit: 24 pictures, 24 objects, 2 classes (train 20, val 4)")
+    page = result.to_html()
+    assert "<dt>objects</dt><dd>24</dd>" in page and page.count('<div class="some">') == 2
+    assert "Some objects of each, the largest first" in page
+    assert result.to_dict()["counted"] == "object" and findings().to_dict()["counted"] == "picture"
+    names = [f"class {i}" for i in range(8)]
+    row = findings(classes={name: {} for name in names}, crops=tuple(map(crop, names)))
+    assert abs(result.plot().height - row.plot().height) < 20  # eight crops in a row, in both

@@ -106,10 +106,10 @@ class Gated(Model):
         self.gate.set()  # the server tries each model before it starts
         self.sizes: list[int] = []  # of the batches, that at the gate included
 
-    def core(self, *arrays: np.ndarray) -> np.ndarray:
+    def outputs(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         self.sizes.append(len(arrays[0]))
         assert self.gate.wait(20)
-        return super().core(*arrays)
+        return super().outputs(*arrays)
 
 
 @pytest.fixture(scope="session")
@@ -151,7 +151,9 @@ def start() -> Iterator[Start]:
 
     with contextlib.ExitStack() as stack:
 
-        def begin(models: Sequence[str | Path | Model] = (), *, log: Any = None, **limits: Any) -> Client:
+        def begin(
+            models: Sequence[str | Path | Model] = ("classify",), *, log: Any = None, **limits: Any
+        ) -> Client:
             house = open_house(models, Limits(**limits), "onnxruntime")
             listener = _listener("127.0.0.1", 0)
             server = Graceful(build(house, log), house)
@@ -172,5 +174,5 @@ def start() -> Iterator[Start]:
 
 @pytest.fixture(scope="module")
 def client(start: Start) -> Client:
-    """A server of the embedded model."""
-    return start()
+    """A server of the embedded classifier."""
+    return start(["classify"])

@@ -22,7 +22,8 @@ class Recorded:
         self.gate = threading.Event()
         self.gate.set()
 
-    def __call__(self, prepared: np.ndarray) -> list[float]:
+    def __call__(self, some: list[np.ndarray]) -> list[float]:
+        prepared = np.concatenate(some)
         self.batches.append(prepared[:, 0].tolist())
         assert self.gate.wait(10)
         if (prepared < 0).any():

@@ -350,7 +350,7 @@ def test_a_client_that_leaves_gives_its_place_back(client, until):
 
 def test_a_model_that_fails_is_told_and_the_server_goes_on(start, gated, monkeypatch, png):
     client = start([gated])
-    monkeypatch.setattr(gated, "decode", lambda raw: Model.decode(gated, raw * np.nan))
+    monkeypatch.setattr(gated, "decode", lambda raw, **told: Model.decode(gated, raw[0] * np.nan, **told))
     reply = client.post(png())
     assert (reply.status, reply.error["code"]) == (500, "broken_model")
     assert reply.error["message"] == "the model's output for input 0 is not finite"

@@ -19,7 +19,8 @@ from macaw.errors import InputError, ModelError
 from macaw.files import Stage
 from macaw.model import Model
 from macaw.recognition import saving
-from macaw.recognition.fit import Options, fit_recognizer
+from macaw.recognition.fit import Options
+from macaw.recognition.fit import fit as fit_labels
 from macaw.runtime.eager import load_module
 from macaw.tasks import TASKS
 from macaw.training import loop
@@ -64,9 +65,7 @@ def fit(
     stage = Stage(out, resume=resume)
     stage.check()
     watcher = watcher or Silent()
-    return fit_recognizer(
-        TASKS["classify"], data, stage, options=chosen, watcher=watcher, began=time.monotonic()
-    )
+    return fit_labels(TASKS["classify"], data, stage, options=chosen, watcher=watcher, began=time.monotonic())
 
 
 def test_a_model_is_a_whole_folder(data: LabelledPictures, tmp_path: Path):

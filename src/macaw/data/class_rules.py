@@ -31,7 +31,7 @@ def class_findings(held: Survey, names: Sequence[str] | None) -> None:
     if names is None:
         _one(held, used)
     _splits(held, counts, train)
-    _names(held, used)
+    name_findings(held, used)
     _numbers(held, train)
     if names is not None:
         _model(held, counts, used, names)
@@ -61,7 +61,7 @@ def _splits(held: Survey, counts: dict[str, Counter[str]], train: Counter[str]) 
         held.report("class-not-in-split", len(missing), words, missing)
 
 
-def _names(held: Survey, used: Counter[str]) -> None:
+def name_findings(held: Survey, used: Counter[str]) -> None:
     """Names that look like one another, and names with blanks at their ends."""
     blank = sorted(name for name in used if name != name.strip())
     if blank:

@@ -16,7 +16,11 @@ from macaw.data.sniff import picture_format
 from macaw.data.sources import PackItem, source_bytes, source_name
 from macaw.errors import InputError
 
-__all__ = ["SUFFIXES", "find_pictures", "measured_levels", "read_picture"]
+__all__ = ["DETAIL", "SUFFIXES", "find_pictures", "measured_levels", "read_picture"]
+
+# Shrink by whole factors to this many times the target, then filter: 4 times faster on 12 megapixels, and
+# from 3 on "almost indistinguishable" from filtering the whole (Pillow's reference, Image.resize).
+DETAIL = 3
 
 # EXIF orientation -> what puts the picture upright (EXIF 2.32, tag 274)
 _UPRIGHT = {

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
 from macaw.data.decode import Levels
-from macaw.data.examples import Examples
 from macaw.data.guard import quiet
 from macaw.data.hashing import content_hash, in_chunks
 from macaw.data.prepare import Fit, read_fit
@@ -22,8 +21,19 @@ __all__ = ["content_hash", "load_pixels"]
 _BAD = ("refuse", "blank")
 
 
+class Sourced(Protocol):
+    """Whatever holds pictures that are not read yet: Examples, Annotated, Masked."""
+
+    @property
+    def sources(self) -> Sequence[Any]:
+        """Each a Path, a Pillow picture, or an item of a pack."""
+        ...
+
+    def __len__(self) -> int: ...
+
+
 def load_pixels(
-    examples: Examples,
+    examples: Sourced,
     how: Fit | int,
     *,
     levels: Levels | None = None,

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from macaw.data.decode import Levels
-from macaw.data.pictures import read_picture
+from macaw.data.letterbox import fit_letter
+from macaw.data.pictures import DETAIL, read_picture
+from macaw.data.sources import PackItem, source_name
+from macaw.data.upright import upright_size
 from macaw.errors import InputError
 
-# Shrink by whole factors to this many times the target, then filter: 4 times faster on 12 megapixels, and
-# from 3 on "almost indistinguishable" from filtering the whole (Pillow's reference, Image.resize).
-DETAIL = 3
 _STRIP = 64  # times as long as wide, from which the part that is kept is scaled alone; 1 level off at most
 
 
@@ -28,7 +29,7 @@ class Fit:
     """
 
     size: int  # side of the square, pixels
-    resize: str = "shorter"  # which side is scaled, the other keeping the shape; or "stretch": both are
+    resize: str = "shorter"  # what is scaled to it: that side, "stretch" both; "letter": the longer, on grey
     crop: float = 1.0  # share of the scaled side that is kept, the centre
     filter: str = "bicubic"  # one of macaw.card.FILTERS
     detail: int = DETAIL  # large pictures are decoded at so many times the size; by 0 the whole is
@@ -58,7 +59,26 @@ def read_fit(
     the whole. Arguments and errors as in `read_picture`.
     """
     how = how if isinstance(how, Fit) else Fit(how)
+    if how.resize == "letter":
+        picture, whole = read_whole(source, how, levels=levels, name=name)
+        return fit_letter(picture, how.size, whole=whole)[0]
     return fit(read_picture(source, levels=levels, at_least=how.at_least, name=name), how)
+
+
+def read_whole(
+    source: Any, how: Fit, *, levels: Levels | None = None, name: str | None = None
+) -> tuple[np.ndarray, tuple[int, int]]:
+    """One picture, perhaps smaller than it is as `how` allows, and the width and height that it has.
+
+    Arguments and errors as in `read_picture`.
+    """
+    if hasattr(source, "read") and not isinstance(source, PackItem):
+        name, source = name or source_name(source), source.read()  # an open file gives its bytes once
+    picture = read_picture(source, levels=levels, at_least=how.at_least, name=name)
+    height, width = picture.shape[:2]
+    if isinstance(source, np.ndarray) or how.at_least is None or min(height, width) < how.at_least:
+        return picture, (width, height)
+    return picture, upright_size(Path(source) if isinstance(source, str) else source)[0]
 
 
 def fit(picture: np.ndarray, how: Fit | int) -> np.ndarray:
@@ -72,6 +92,8 @@ def fit(picture: np.ndarray, how: Fit | int) -> np.ndarray:
         raise InputError(f"size {size} is not a number of pixels; give 1 or more")
     if height == width == size and how.crop == 1:
         return picture
+    if how.resize == "letter":
+        return fit_letter(picture, size)[0]
     gap = how.detail or None
     kind, image = Image.Resampling[how.filter.upper()], Image.fromarray(picture)
     if how.resize == "stretch":

@@ -6,16 +6,22 @@ and not judged.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from macaw.data.examples import Examples, LabelledPictures, count
+from macaw.data.annotated import read_annotated
+from macaw.data.examples import Examples, count, listed
 from macaw.data.find import find_pictures
 from macaw.data.hashing import digests, hashed_split
 from macaw.data.labelled import read_labelled
+from macaw.data.masked import Legend
+from macaw.data.maskfolders import read_masked
+from macaw.data.objects import Annotated
+from macaw.data.pointfiles import read_points
 from macaw.data.textures import stand_ins
 from macaw.errors import DataError, InputError
 
@@ -30,10 +36,11 @@ class Proof:
     """Pictures to compare answers on, and what is known of them."""
 
     words: str  # what they are, for the reader
-    pictures: Examples
-    labelled: bool = False  # whether their targets mean anything
-    calibration: Examples | None = None
+    pictures: Any  # Examples; Annotated or Masked where their objects or masks are known
+    labelled: bool = False  # whether what is known of them means anything
+    calibration: Any = None  # of the same kind
     notes: tuple[str, ...] = ()  # a line each, for the user
+    legend: Legend | None = None  # what the numbers in masks mean
 
 
 def proof_of(data: str | Path, names: Sequence[str], *, multi: bool, calibrated: bool) -> Proof:
@@ -42,18 +49,40 @@ def proof_of(data: str | Path, names: Sequence[str], *, multi: bool, calibrated:
     `names` is the model's class table, `multi` whether it gives several labels. Raises InputError for data
     without a picture, or with too few to calibrate on.
     """
-    try:
+
+    def read() -> Any:
         labelled = read_labelled(data, names=names)
         if labelled.multi != multi:
             raise DataError(f"'{data}' has another number of labels a picture than the model gives")
-    except DataError as problem:
-        proof = _unlabelled(Path(data), problem, calibrated=calibrated)
-    else:
-        proof = _labelled(labelled, calibrated=calibrated)
-    if calibrated and len(proof.calibration or ()) < FEWEST:
-        some = count(len(proof.calibration or ()), "picture")
-        raise InputError(f"'{data}' leaves {some} to calibrate on; give {2 * FEWEST} or more")
-    return proof
+        return labelled
+
+    return _proof(Path(data), read, calibrated=calibrated)
+
+
+def proof_of_objects(data: str | Path, names: Sequence[str], *, calibrated: bool) -> Proof:
+    """The same of pictures with annotated boxes, in any layout that `read_annotated` knows."""
+    return _proof(Path(data), lambda: read_annotated(data, names=names), calibrated=calibrated)
+
+
+def proof_of_masks(data: str | Path, names: Sequence[str], *, calibrated: bool) -> Proof:
+    """The same of pictures with masks, in the folders that `read_masked` knows."""
+    return _proof(Path(data), lambda: read_masked(data, names=names), calibrated=calibrated)
+
+
+def proof_of_points(data: str | Path, names: Sequence[str], *, calibrated: bool) -> Proof:
+    """The same of pictures of one object with key points, `names`, as `read_points` knows them."""
+
+    def read() -> Any:
+        pointed = read_points(data)
+        found = pointed.skeleton.names if pointed.skeleton else ()
+        if found != tuple(names):
+            raise DataError(f"'{data}' has the points {listed(found)}, not those of the model")
+        several = sum(len(objects) != 1 for some in pointed.splits.values() for objects in some.objects)
+        if several:
+            raise DataError(f"{count(several, 'picture')} of '{data}' have more or less than one object")
+        return pointed
+
+    return _proof(Path(data), read, calibrated=calibrated)
 
 
 def proof_without_data(photographs: Sequence[np.ndarray]) -> Proof:
@@ -64,14 +93,29 @@ def proof_without_data(photographs: Sequence[np.ndarray]) -> Proof:
     return Proof(f"{words}, {min(sides)} to {max(sides)} pixels", _examples(pictures))
 
 
-def _labelled(data: LabelledPictures, *, calibrated: bool) -> Proof:
+def _proof(path: Path, read: Callable[[], Any], *, calibrated: bool) -> Proof:
+    """Of what `read` gives, a data set with splits; of bare pictures where it finds no such thing."""
+    try:
+        known = read()
+    except DataError as problem:
+        proof = _unlabelled(path, problem, calibrated=calibrated)
+    else:
+        proof = _labelled(known, calibrated=calibrated)
+    if calibrated and len(proof.calibration or ()) < FEWEST:
+        some = count(len(proof.calibration or ()), "picture")
+        raise InputError(f"'{path}' leaves {some} to calibrate on; give {2 * FEWEST} or more")
+    return proof
+
+
+def _labelled(data: Any, *, calibrated: bool) -> Proof:
     usual: list[str] = [name for name in ("test", "val", "train") if name in data.splits]
     names = usual or list(data.splits)
     pictures, rest = data.splits[names[0]], data.splits[names[-1]]
     if len(names) == 1 and calibrated:
         rest, pictures = _halves(pictures)
     words = f"{names[0]} of {data.path.resolve().name}"
-    return _drawn(words, pictures, rest if calibrated else None, labelled=True, notes=data.notes)
+    known = {"labelled": True, "notes": data.notes, "legend": getattr(data, "legend", None)}
+    return _drawn(words, pictures, rest if calibrated else None, **known)
 
 
 def _unlabelled(path: Path, problem: DataError, *, calibrated: bool) -> Proof:
@@ -83,28 +127,37 @@ def _unlabelled(path: Path, problem: DataError, *, calibrated: bool) -> Proof:
     if calibrated:
         rest, pictures = _halves(pictures)
     notes = (f"labels are not looked at: {problem}",)
-    return _drawn(path.resolve().name, pictures, rest, labelled=False, notes=notes)
+    return _drawn(path.resolve().name, pictures, rest, notes=notes)
 
 
-def _drawn(
-    words: str, pictures: Examples, rest: Examples | None, *, labelled: bool, notes: tuple[str, ...]
-) -> Proof:
+def _drawn(words: str, pictures: Any, rest: Any, **known: Any) -> Proof:
+    """A proof on `pictures`, calibrated by `rest`, with no more of either than is needed."""
     some = _some(pictures, MOST)
     words = words if len(some) == len(pictures) else f"drawn from the {len(pictures):,} of {words}"
-    return Proof(words, some, labelled, _some(rest, CALIBRATION) if rest else None, notes)
+    return Proof(words, some, calibration=_some(rest, CALIBRATION) if rest else None, **known)
 
 
-def _some(examples: Examples, most: int) -> Examples:
+def _some(examples: Any, most: int) -> Any:
     """At most so many of them, drawn without regard to their order."""
     if len(examples) <= most:
         return examples
     return examples.subset(np.sort(np.random.default_rng(0).permutation(len(examples))[:most]))
 
 
-def _halves(examples: Examples) -> tuple[Examples, Examples]:
+def _halves(examples: Any) -> tuple[Any, Any]:
     """Two halves by content; copies of a picture stay together."""
-    one, other = hashed_split(digests(examples.sources), examples.targets, share=0.5)
+    one, other = hashed_split(digests(examples.sources), _shown(examples), share=0.5)
     return examples.subset(one), examples.subset(other)
+
+
+def _shown(examples: Any) -> np.ndarray:
+    """What both halves shall have of, as the targets of Examples; one class where nobody can say."""
+    if isinstance(examples, Annotated):
+        shows = np.zeros((len(examples), 1 + max(int(o.labels.max(initial=0)) for o in examples.objects)))
+        for row, objects in zip(shows, examples.objects, strict=True):
+            row[objects.labels] = 1
+        return shows
+    return np.asarray(getattr(examples, "targets", np.zeros(len(examples), np.int64)))
 
 
 def _examples(sources: Sequence[Path] | Sequence[np.ndarray]) -> Examples:

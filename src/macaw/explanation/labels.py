@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from macaw.data.prepare import Fit, fit
-from macaw.data.sources import source_name
-from macaw.errors import InputError, UnknownName, did_you_mean
+from macaw.errors import InputError
+from macaw.explanation.asked import chosen_ways, class_place, one_answer
 from macaw.explanation.case import Case
 from macaw.explanation.frame import seen_frame
 from macaw.explanation.ways import WAYS, Job
@@ -36,10 +35,11 @@ def explain_labels(
     randomised weights. Raises UnknownName for a class or a way that is not known, InputError for an input
     that is not one picture, MissingExtra when nothing of `by` can be done without torch.
     """
-    ways = _ways([by] if isinstance(by, str) else by)
-    answer = _answer(model, picture)
+    ways = chosen_ways(by, WAYS)
+    answer: Labels = one_answer(model, picture)
     names = model.card.names
-    goal, other = _place(target or answer.best.name, names), _place(against, names) if against else None
+    goal = class_place(target or answer.best.name, names)
+    other = class_place(against, names) if against else None
     if goal == other:
         raise InputError(f"'{names[goal]}' cannot be held against itself; give another class")
     how, seen = Fit.of(model.card.prepare), np.asarray(answer.picture)
@@ -56,32 +56,3 @@ def explain_labels(
         notes=tuple(job.notes),
         **job.found,
     )
-
-
-def _ways(by: Sequence[str]) -> tuple[str, ...]:
-    """The ways to go, each once."""
-    for way in by:
-        if way not in WAYS:
-            raise UnknownName(
-                f"no way '{way}' to explain.{did_you_mean(way, WAYS)} There are: {', '.join(WAYS)}"
-            )
-    if not by:
-        raise InputError(f"no way to explain was given; there are: {', '.join(WAYS)}")
-    return tuple(dict.fromkeys(by))
-
-
-def _answer(model: Model, picture: Input) -> Labels:
-    """The answer to one picture, with the picture."""
-    answers = list(itertools.islice(model.stream(picture, batch=1), 2))
-    if len(answers) != 1:
-        found = "several pictures" if answers else "no picture"
-        raise InputError(f"'{source_name(picture)}' stands for {found}; an explanation is of one")
-    return answers[0]
-
-
-def _place(name: str, names: Sequence[str]) -> int:
-    """Where a class stands in the table."""
-    if name not in names:
-        hint = did_you_mean(name, names) or f" It has {len(names):,} classes, in card.names."
-        raise UnknownName(f"the model knows no class '{name}'.{hint}")
-    return names.index(name)

@@ -15,17 +15,23 @@ from macaw.registry import HEADS
 class Head(nn.Module):
     """The contract: `forward` gives raw tensors, `loss` compares them with targets, numpy code decodes them.
 
-    Constructor arguments are kept under their own names in `config`; the first is the front-end's width.
+    Constructor arguments are kept under their own names in `config`; the first is the front-end's width, or
+    the widths of its levels where the head reads those.
     """
 
     dims: tuple[int, ...]  # which front-ends it can read, by their number of position axes
+    reads: str = "pooled"  # what its first argument describes: the "pooled" features, or all "levels"
     config: dict[str, Any]
 
-    def forward(self, features: Features) -> torch.Tensor:
-        """Features -> the raw output that `decode` reads."""
+    def forward(self, features: Features) -> Any:
+        """Features -> what `loss` compares; by default that is the raw output, which decoding reads."""
         raise NotImplementedError
 
-    def loss(self, raw: torch.Tensor, targets: torch.Tensor, features: Features) -> torch.Tensor:
+    def decoded(self, features: Features) -> tuple[torch.Tensor, ...]:
+        """Features -> the raw output, and what else decoding reads, as the graph gives them."""
+        return (self(features),)
+
+    def loss(self, raw: Any, targets: Any, features: Features) -> torch.Tensor:
         """One number to minimise: the mean over the batch."""
         raise NotImplementedError
 

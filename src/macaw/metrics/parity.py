@@ -1,6 +1,6 @@
 """Parity: how alike two ways of computing one model answer, on the same pictures; the proof of an export.
 
-Shapes: N pictures, C classes
+Shapes: N pictures, C classes, R resamples
 """
 
 from __future__ import annotations
@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 
 from macaw.errors import InputError
-from macaw.metrics.intervals import wilson_interval
+from macaw.metrics.intervals import Statistic, bootstrap_draws, interval_of_draws, wilson_interval
 from macaw.metrics.labels import THRESHOLD
 from macaw.results.measures import Interval
 from macaw.results.parity import SHOWN, Parity
+from macaw.results.parity_parts import Change
 
 
 def compare(
@@ -63,6 +64,24 @@ def paired_difference(before: np.ndarray, after: np.ndarray) -> Interval:
     low = _joined(first.value - first.low, second.high - second.value, bound)
     high = _joined(second.value - second.low, first.high - first.value, bound)
     return Interval(value, value - low, value + high)
+
+
+def paired_change(measured: Statistic, count: int, *, seed: int = 0, resamples: int = 1000) -> Change | None:
+    """A score before, after, and after less before, with bootstrap intervals over `count` examples.
+
+    `measured` takes weights (R, N) and gives both scores (R, 2), in 0..1, NaN where there is nothing to
+    measure. Both see the same resamples, so the difference is known better than either. None where the
+    examples as they are give nothing to measure; resamples of that kind are left out.
+    """
+    values = measured(np.ones((1, count), np.float32))[0]
+    if np.isnan(values).any():
+        return None
+    draws = bootstrap_draws(measured, count, seed=seed, resamples=resamples)
+    draws = draws[~np.isnan(draws).any(axis=1)]
+    known = draws if len(draws) else values[None]
+    before, after = (interval_of_draws(float(one), some) for one, some in zip(values, known.T, strict=True))
+    gaps = known[:, 1] - known[:, 0]
+    return before, after, interval_of_draws(float(values[1] - values[0]), gaps, bounds=(-1.0, 1.0))
 
 
 def _joined(one: float, other: float, agreement: float) -> float:

@@ -12,17 +12,19 @@ import subprocess
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from macaw import zoo
 from macaw.data.examples import Examples
 from macaw.data.hashing import digests
+from macaw.data.masked import Legend, Masked, read_mask
+from macaw.data.objects import Annotated
 from macaw.files import cache_folder
 from macaw.machine import cpu_count, processor
 from macaw.model import Model
 from macaw.results.record import Record
-from macaw.results.scores import LabelScores
 from macaw.runtime.engine import WEIGHTS
 from macaw.tasks import TASKS
 
@@ -34,16 +36,16 @@ def record_of(
     data: str | Path,
     *,
     split: str,
-    examples: Examples,
-    scores: LabelScores,
+    content: str,
+    scores: Any,
 ) -> Record:
-    """The record of `scores`, which `model` reached on `examples`, the `split` of `data`."""
+    """The record of `scores`, which `model` reached on the `split` of `data`, whose content has that hash."""
     place = Path(data).resolve()
     return Record(
         task=model.card.task,
         data=place.stem if place.is_file() else place.name,
         path=str(place),
-        content=content_of(examples, model.card.names),
+        content=content,
         split=split,
         count=scores.count,
         metrics=dict(scores.metrics),
@@ -82,6 +84,28 @@ def content_of(examples: Examples, names: tuple[str, ...]) -> str:
     marks = digests(examples.sources)
     lines = sorted(mark + json.dumps(some).encode() for mark, some in zip(marks, labels, strict=True))
     return hashlib.sha256(b"\n".join(lines)).hexdigest()
+
+
+def content_of_objects(some: Annotated, names: tuple[str, ...]) -> str:
+    """SHA-256, hex, over each picture's bytes with its objects, whatever the order of either."""
+    lines = []
+    for mark, objects in zip(digests(some.sources), some.objects, strict=True):
+        points = None if objects.points is None else objects.points.round(3)
+        rows = [
+            [names[label], *objects.xyxy[i].round(3).tolist(), bool(objects.crowd[i])]
+            + ([] if points is None else points[i].ravel().tolist())
+            for i, label in enumerate(objects.labels.tolist())
+        ]
+        lines.append(mark + json.dumps(sorted(rows)).encode())
+    return hashlib.sha256(b"\n".join(sorted(lines))).hexdigest()
+
+
+def content_of_masks(some: Masked, legend: Legend, names: tuple[str, ...]) -> str:
+    """SHA-256, hex, over each picture's bytes with the classes of its pixels, whatever their order."""
+    marks = digests(some.sources)
+    lines = [mark + read_mask(mask, legend).tobytes() for mark, mask in zip(marks, some.masks, strict=True)]
+    parts = sorted(hashlib.sha256(line).digest() for line in lines)
+    return hashlib.sha256(json.dumps(names).encode() + b"".join(parts)).hexdigest()
 
 
 def weights_of(model: Model) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from macaw.card import Card
-from macaw.data.labelled import LabelledPictures
+from macaw.data.labelled import LabelledPictures, read_labelled
 from macaw.data.pixels import content_hash
 from macaw.errors import InputError
 from macaw.explanation.index import index_examples
@@ -32,10 +32,10 @@ from macaw.recognition.start import Start, open_start
 from macaw.recognition.transfer import Probed, probe, set_rates, tuning
 from macaw.tasks import Task
 from macaw.training.loop import Batches, Run, resolve_precision
-from macaw.training.progress import Silent, Watcher
+from macaw.training.progress import Watcher
 from macaw.training.recipe import Recipe
 
-__all__ = ["Options", "Silent", "Stage", "fit_recognizer"]
+__all__ = ["Options", "fit", "read"]
 
 _EXPORT_SECONDS = 20.0  # kept back from a run by the clock for graph, files and index; 8 to 16 were measured
 _NEIGHBOURS = 2000  # training pictures that an explanation can name; more would take long to look at again
@@ -62,7 +62,15 @@ class Job:
         return self.options.minutes * 60 - spent - judging - _EXPORT_SECONDS
 
 
-def fit_recognizer(
+def read(path: str | Path, *, val_share: float) -> LabelledPictures:
+    """The data set, with a validation split. Raises what `read_labelled` raises, and InputError."""
+    data = read_labelled(path, val_share=val_share)
+    if len(data.splits.get("val", ())) == 0:
+        raise InputError(f"'{path}' leaves no picture for validation; add some to each class")
+    return data
+
+
+def fit(
     task: Task, data: LabelledPictures, stage: Stage, *, options: Options, watcher: Watcher, began: float
 ) -> bool:
     """Train, calibrate, save; `began` (time.monotonic) is when the user's minutes started.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -34,25 +35,37 @@ class Recognizer(nn.Module):
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        raw: torch.Tensor = self.head(self.frontend(x))
-        return raw
+        return self.decoded(x)[0]
 
-    def outputs(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What its graph gives: the head's raw output, and the pooled features (B, D) it was read from."""
+    def decoded(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """The head's raw output, and what else decoding reads."""
+        found: tuple[torch.Tensor, ...] = self.head.decoded(self.frontend(x))
+        return found
+
+    def outputs(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """What its graph gives: the raw output, the pooled features (B, D), what else decoding reads."""
         features = self.frontend(x)
-        return self.head(features), features.pooled
+        raw, *more = self.head.decoded(features)
+        return (raw, features.pooled, *more)
 
-    def phases(self, pictures: torch.Tensor, targets: torch.Tensor) -> Iterator[Phase]:
+    def phases(self, pictures: torch.Tensor, targets: Any) -> Iterator[Phase]:
         """One phase: pixels in 0..255 (B, 3, H, W) and targets -> the loss over what is not frozen."""
         features = self.frontend((pictures / 255 - self.mean) / self.std)
         loss = self.head.loss(self.head(features), targets, features)
         yield Phase("labels", loss, tuple(p for p in self.parameters() if p.requires_grad))
 
 
+def head_on(frontend: Frontend, name: str, **config: Any) -> Head:
+    """A head, with fresh weights, for what this front-end gives."""
+    levels = getattr(HEADS.get(name), "reads", "pooled") == "levels"
+    head: Head = HEADS.build(name, frontend.widths if levels else frontend.width, **config)
+    return head
+
+
 def build(card: Card) -> Recognizer:
     """The recogniser a card describes, with fresh weights, in the layout that suits convolutions."""
     frontend = FRONTENDS.build(card.frontend["name"], **card.frontend["config"])
-    head = HEADS.build(card.head["name"], frontend.width, **card.head["config"])
+    head = head_on(frontend, card.head["name"], **card.head["config"])
     model = Recognizer(frontend, head, mean=card.prepare["mean"], std=card.prepare["std"])
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model

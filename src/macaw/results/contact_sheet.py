@@ -1,4 +1,4 @@
-"""The contact sheet of a data set: the pictures that findings are about, then one crop of each class."""
+"""The contact sheet of a data set: the pictures that findings are about, then crops of each class."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Line(NamedTuple):
 
 
 class _Cell(NamedTuple):
-    """One or two crops side by side, and lines below each of them."""
+    """Crops side by side, and lines below each of them, or below all together."""
 
     crops: tuple[Crop, ...]
     lines: tuple[tuple[_Line, ...], ...]
@@ -46,8 +46,13 @@ class _Block(NamedTuple):
     @property
     def side(self) -> int:
         """Of a crop, pixels."""
-        across = len(self.cells[0].crops)
-        return int(((WIDTH - 2 * MARGIN + GAP) / self.columns - GAP - 6 * (across - 1)) / across)
+        across = max(len(cell.crops) for cell in self.cells)
+        return int((self.width - 6 * (across - 1)) / across)
+
+    @property
+    def width(self) -> float:
+        """Of a cell, pixels."""
+        return (WIDTH - 2 * MARGIN + GAP) / self.columns - GAP
 
     @property
     def pitch(self) -> int:
@@ -113,14 +118,23 @@ def _suspects(suspects: Sequence[Suspect]) -> Iterator[_Block]:
 
 
 def _classes(findings: Found) -> Iterator[_Block]:
-    shown, total = len(findings.crops), len(findings.classes)
-    columns = 8 if shown <= 48 else 12 if shown <= 300 else 16
+    groups: dict[str, list[Crop]] = {}
+    for crop in findings.crops:
+        groups.setdefault(crop.name, []).append(crop)
+    shown, total = len(groups), len(findings.classes)
+    each = max(map(len, groups.values()), default=1)
+    across = 8 if shown * each <= 48 else 12 if shown * each <= 300 else 16
     # The smaller the crops, the more names are too long for a line of their own
-    style, rows = (_STRONG, 1) if columns == 8 else (_SMALL, 2)
-    cells = [_Cell((crop,), ((_Line(crop.name, style, rows), _Line(crop.note)),)) for crop in findings.crops]
+    style, rows = (_STRONG, 1) if across == 8 or each > 1 else (_SMALL, 2)
+    cells = [
+        _Cell(tuple(some), ((_Line(name, style, rows), _Line(some[0].note)),))
+        for name, some in groups.items()
+    ]
     if cells:
+        columns = max(1, round(across / each))
         heading = f"{total:,} classes" if shown == total else f"{shown:,} of {total:,} classes"
-        yield _Block(heading, "one picture of each, and how many there are", cells, columns)
+        which = "some objects" if findings.counted == "object" else "one picture"
+        yield _Block(heading, f"{which} of each, and how many there are", cells, columns)
 
 
 def _draw(sheet: Sheet, block: _Block, top: int) -> None:
@@ -130,11 +144,13 @@ def _draw(sheet: Sheet, block: _Block, top: int) -> None:
     step = (inner + GAP) / block.columns
     for place, cell in enumerate(block.cells):
         row, column = divmod(place, block.columns)
-        for number, (crop, lines) in enumerate(zip(cell.crops, cell.lines, strict=True)):
+        width = block.side if len(cell.lines) > 1 else block.width
+        below = (*cell.lines, *[()] * (len(cell.crops) - len(cell.lines)))
+        for number, (crop, lines) in enumerate(zip(cell.crops, below, strict=True)):
             x = round(MARGIN + column * step) + number * (block.side + 6)
             y = top + _HEAD + row * block.pitch
             sheet.paste(crop.picture, Box(x, y, block.side, block.side))
-            rows = [(words, line.style) for line in lines for words in _fitted(sheet, line, block.side)]
+            rows = [(words, line.style) for line in lines for words in _fitted(sheet, line, width)]
             for k, (words, style) in enumerate(rows):
                 sheet.text(x, y + block.side + 14 + k * _LINE, words, style=style)
 

@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from macaw.results.base import Result
-from macaw.results.parity import Parity
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from macaw.results.box_parity import BoxParity
+    from macaw.results.mask_parity import MaskParity
+    from macaw.results.parity import Parity
+    from macaw.results.point_parity import PointParity
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +24,7 @@ class Exported(Result):
     path: Path  # the .onnx, or the .xml with its .bin beside it
     size: int  # bytes, of both
     precision: str  # "float32" or "int8"
-    parity: Parity
+    parity: Parity | BoxParity | MaskParity | PointParity
 
     def __str__(self) -> str:
         return f"{self.path}  {self.precision}, {self.size / 1e6:.1f} MB\n{self.parity}"

@@ -46,13 +46,14 @@ class Findings(Found, Result):
             "verdict": self.verdict,
             "splits": dict(self.splits),
             "classes": {name: dict(counts) for name, counts in self.classes.items()},
+            "counted": self.counted,
             "findings": [one.to_dict() for one in self.findings],
             "suspects": [one.to_dict() for one in self.suspects],
             "seconds": round(self.seconds, 3),
         }
 
     def to_html(self) -> str:
-        """One self-contained page: what was found, the pictures it is about, and one of each class."""
+        """One self-contained page: what was found, the pictures it is about, and some of each class."""
         from macaw.results.findings_page import findings_page
 
         return findings_page(self)
@@ -67,7 +68,7 @@ class Findings(Found, Result):
         return super().save(path)
 
     def plot(self) -> Image:
-        """The contact sheet: suspicious pictures first, then one crop of each class."""
+        """The contact sheet: suspicious pictures first, then crops of each class."""
         from macaw.results.contact_sheet import contact_sheet
 
         return contact_sheet(self)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import PurePath
 
@@ -12,8 +12,9 @@ from macaw.results.fragments import image
 from macaw.results.page import document
 
 _PLACES = 5  # of a finding that are seen at once; the others unfold
-_SIDE = 96  # pixels of a crop
+_SIDE = 192  # pixels of a crop, which are not enlarged
 _SUSPECTS = 200
+_BARE = '<div class="bare"></div>'  # in place of a picture
 
 STYLE = """
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(6.5rem, 1fr)); gap: 1.25rem 1.5rem;
@@ -37,7 +38,7 @@ STYLE = """
   overflow-wrap: anywhere; }
 summary { cursor: pointer; margin-top: .25rem; font-size: .875rem; color: var(--strong); }
 .pairs, .crops { list-style: ""; margin: 1rem 0 0; padding: 0; display: grid; gap: 1rem; }
-.pairs { grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }
+.pairs { grid-template-columns: repeat(auto-fill, minmax(14rem, 1fr)); }
 .pairs li { display: grid; grid-template-columns: 1fr 1fr; gap: .375rem; align-items: start; }
 .crops { grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); margin-top: 1.5rem; }
 .crops.wide { grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); }
@@ -46,6 +47,7 @@ summary { cursor: pointer; margin-top: .25rem; font-size: .875rem; color: var(--
 .crops figcaption, .pairs figcaption { margin-top: .3rem; font-size: .8125rem; line-height: 1.35;
   overflow-wrap: anywhere; }
 .crops small, .pairs small { display: block; font-size: .75rem; color: var(--muted); }
+.some { display: grid; grid-template-columns: 1fr 1fr; gap: .1875rem; }
 .bare { aspect-ratio: 1; border-radius: .25rem; background: var(--track); }
 @media print {
   .pairs { grid-template-columns: repeat(4, 1fr); }
@@ -70,6 +72,8 @@ def findings_page(findings: Found) -> str:
 def _figures(findings: Found) -> str:
     totals = Counter(one.severity for one in findings.findings)
     figures = [(f"{number:,}", f"pictures in {split}") for split, number in findings.splits.items()]
+    if findings.counted == "object":
+        figures.append((f"{findings.objects:,}", "objects"))
     figures.append((f"{len(findings.classes):,}", "classes"))
     figures += [(f"{totals[severity]}", f"{severity}s") for severity in SEVERITIES]
     cells = (f"<div><dt>{escape(words)}</dt><dd>{value}</dd></div>" for value, words in figures)
@@ -127,10 +131,16 @@ def _suspect(one: Suspect) -> str:
 
 
 def _classes(findings: Found) -> str:
-    crops = {crop.name: crop for crop in findings.crops}
-    items = (_class(name, crops.get(name), findings) for name in findings.classes)
-    words = "One picture of each: do the names belong to them?"
-    return _gallery("The classes", words, items, kind="crops") if findings.classes else ""
+    crops: dict[str, list[Crop]] = defaultdict(list)
+    for crop in findings.crops:
+        crops[crop.name].append(crop)
+    items = (_class(name, crops.get(name, ()), findings) for name in findings.classes)
+    which = (
+        "Some objects of each, the largest first" if findings.counted == "object" else "One picture of each"
+    )
+    words = f"{which}: do the names belong to them?"
+    kind = "crops wide" if len(findings.crops) > len(crops) else "crops"
+    return _gallery("The classes", words, items, kind=kind) if findings.classes else ""
 
 
 def _gallery(title: str, words: str, figures: Iterable[str], *, kind: str) -> str:
@@ -138,10 +148,11 @@ def _gallery(title: str, words: str, figures: Iterable[str], *, kind: str) -> st
     return f'<section>\n<h2>{title}</h2>\n<p>{words}</p>\n<ul class="{kind}">\n{items}\n</ul>\n</section>'
 
 
-def _class(name: str, crop: Crop | None, findings: Found) -> str:
+def _class(name: str, crops: Sequence[Crop], findings: Found) -> str:
     counts = ", ".join(f"{split} {number:,}" for split, number in findings.classes[name].items())
-    picture = image(crop.picture, name, side=_SIDE) if crop else '<div class="bare"></div>'
-    return f"<figure>{picture}<figcaption>{escape(name)}<small>{escape(counts)}</small></figcaption></figure>"
+    pictures = "".join(image(crop.picture, name, side=_SIDE) for crop in crops)
+    shown = f'<div class="some">{pictures}</div>' if len(crops) > 1 else pictures or _BARE
+    return f"<figure>{shown}<figcaption>{escape(name)}<small>{escape(counts)}</small></figcaption></figure>"
 
 
 def _crop(crop: Crop) -> str:

@@ -104,12 +104,13 @@ class Found:
 
     path: str
     splits: dict[str, int]  # pictures in each
-    classes: dict[str, dict[str, int]]  # class -> split -> pictures
+    classes: dict[str, dict[str, int]]  # class -> split -> pictures, or objects: see `counted`
     findings: tuple[Finding, ...]
-    crops: tuple[Crop, ...] = ()  # one of each class
+    crops: tuple[Crop, ...] = ()  # one or more of each class, those of a class side by side
     pairs: tuple[Pair, ...] = ()
     suspects: tuple[Suspect, ...] = ()  # most doubtful first
     seconds: float = 0.0
+    counted: str = "picture"  # what `classes` counts: "picture" or "object"
 
     def __post_init__(self) -> None:
         strange = {split for counts in self.classes.values() for split in counts} - set(self.splits)
@@ -136,11 +137,17 @@ class Found:
         """One line: how many pictures and classes, in which splits, and how fast they were read."""
         total = sum(self.splits.values())
         shares = ", ".join(f"{split} {number:,}" for split, number in self.splits.items())
-        words = f"{self.path}: {total:,} pictures, {len(self.classes):,} classes"
+        objects = f"{self.objects:,} objects, " if self.counted == "object" else ""
+        words = f"{self.path}: {total:,} pictures, {objects}{len(self.classes):,} classes"
         words += f" ({shares})" if self.splits else ""
         if self.seconds > 0:
             words += f"; {self.seconds:.1f} s, {total / self.seconds:,.0f} a second"
         return words
+
+    @property
+    def objects(self) -> int:
+        """All that `classes` counts."""
+        return sum(sum(counts.values()) for counts in self.classes.values())
 
     @property
     def failed(self) -> bool:

@@ -7,21 +7,24 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from macaw.errors import InputError
 from macaw.results.base import Result
 from macaw.results.labels import SHOWN
 from macaw.results.measures import Interval
+from macaw.results.parity_parts import (
+    Change,
+    change_dict,
+    check_differences,
+    difference_sheet,
+    figures,
+    title_of,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-    from macaw.results.draw import Box, Sheet
-
 __all__ = ["SHOWN", "Parity"]
 
 # Shapes: N pictures
-MARGIN, WIDTH = 56, 1200  # pixels of the picture
-FLOOR = 1e-8  # differences below it are drawn there: less than float32 can tell of a probability near 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,25 +40,18 @@ class Parity(Result):
     mean: float  # 0..1, the mean difference over all pictures and classes
     changed: Interval  # share of the pictures whose answer became another
     common: float  # 0..1, share of the five most probable classes that both have
-    errors: tuple[Interval, Interval, Interval] | None = None  # of labelled ones: before, after, difference
+    errors: Change | None = None  # of labelled ones
 
     def __post_init__(self) -> None:
-        if self.apart.ndim != 1 or len(self.apart) == 0:
-            raise InputError(f"apart has shape {self.apart.shape}; it must be (N,), one for each picture")
-        if not ((self.apart >= 0) & (self.apart <= 1)).all():
-            raise InputError(
-                f"differences lie between {self.apart.min():.3g} and {self.apart.max():.3g}, outside 0..1"
-            )
+        check_differences(self.apart)
 
     def __str__(self) -> str:
-        rows = self.rows()
-        width = max(map(len, rows))
-        return "\n".join([self.title, *(f"  {name:<{width}}  {value}" for name, value in rows.items())])
+        return figures(self.title, self.rows())
 
     @property
     def title(self) -> str:
         """One line: what was compared with what, on how many pictures."""
-        return f"{self.between[1]} against {self.between[0]}, {len(self.apart):,} pictures ({self.pictures})"
+        return title_of(self.between, len(self.apart), self.pictures)
 
     @property
     def headline(self) -> str:
@@ -82,10 +78,6 @@ class Parity(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """The figures, with quantiles in place of the differences of single pictures."""
-        errors = None
-        if self.errors:
-            names = ("before", "after", "difference")
-            errors = {name: each.to_dict() for name, each in zip(names, self.errors, strict=True)}
         return {
             "between": list(self.between),
             "pictures": self.pictures,
@@ -95,39 +87,10 @@ class Parity(Result):
             "mean": self.mean,
             "median_of_largest": float(np.median(self.apart)),
             "top_in_common": self.common,
-            "errors": errors,
+            "errors": change_dict(self.errors),
         }
 
     def plot(self) -> Image:
         """The differences of all pictures in order, on a logarithmic scale, over the figures."""
-        from macaw.results.draw import BODY, NOTE, TITLE, Box, Sheet
-
-        rows = self.rows()
-        sheet = Sheet(WIDTH, 620 + 40 * len(rows))
-        sheet.text(MARGIN, MARGIN + 16, self.headline, style=TITLE)
-        sheet.text(MARGIN, MARGIN + 58, sheet.fit(self.title, WIDTH - 2 * MARGIN, NOTE), style=NOTE)
-        self._draw_differences(sheet, Box(MARGIN + 90, MARGIN + 130, WIDTH - 2 * MARGIN - 90, 310))
-        for number, (name, value) in enumerate(rows.items()):
-            y = MARGIN + 530 + 40 * number
-            sheet.text(MARGIN, y, name)
-            sheet.text(MARGIN + 290, y, value, style=BODY._replace(weight="bold"))
-        return sheet.picture()
-
-    def _draw_differences(self, sheet: Sheet, box: Box) -> None:
-        from macaw.results.draw import BLUE, PALE_BLUE, TICK
-
-        values = np.maximum(np.sort(self.apart), FLOOR)
-        share = (np.arange(len(values)) + 0.5) / len(values)
-        axes = sheet.axes(box)
-        axes.set_yscale("log")
-        axes.set(xlim=(0, 1), ylim=(FLOOR, 1), yticks=[1e-8, 1e-6, 1e-4, 1e-2, 1], xticks=[])
-        axes.minorticks_off()
-        axes.set_yticklabels(["0", "0.000001", "0.0001", "0.01", "1"])
-        axes.fill_between(share, FLOOR, values, color=PALE_BLUE, lw=0, step="mid")
-        axes.step(share, values, color=BLUE, lw=3, where="mid")
         words = "largest difference among the probabilities of a picture"
-        sheet.text(box.x - 90, box.y - 26, words, style=TICK)
-        below = box.y + box.height + 22
-        sheet.text(box.x, below, "most alike", style=TICK)
-        sheet.text(box.x + box.width / 2, below, "the median picture", style=TICK, align="center")
-        sheet.text(box.x + box.width, below, "least alike", style=TICK, align="right")
+        return difference_sheet(self.apart, words, headline=self.headline, title=self.title, rows=self.rows())

@@ -64,8 +64,8 @@ class Series:
 
 
 def lower_is_better(metric: str) -> bool:
-    """Whether a smaller value of the metric is the better one: of errors and losses it is."""
-    return metric.endswith(("error", "loss"))
+    """Whether a smaller value of the metric is the better one: of errors, losses and failures it is."""
+    return metric.endswith(("error", "loss")) or metric.startswith(("NME", "failures"))
 
 
 def series_of(records: Iterable[Record]) -> list[Series]:

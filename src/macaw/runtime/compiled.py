@@ -47,19 +47,22 @@ class OpenVinoEngine:
         self._place = place
 
     def __call__(self, *arrays: np.ndarray) -> np.ndarray:
-        return self._run(0, arrays)
+        return self._run([0], arrays)[0]
+
+    def outputs(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        return self._run([i for i, names in enumerate(self._names) if POOLED not in names], arrays)
 
     def features(self, *arrays: np.ndarray) -> np.ndarray:
         for index, names in enumerate(self._names):
             if POOLED in names:
-                return self._run(index, arrays)
+                return self._run([index], arrays)[0]
         raise ModelError(f"{self._place} gives no features; save the model again with this macaw")
 
-    def _run(self, output: int, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
+    def _run(self, wanted: list[int], arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         if not hasattr(self._own, "request"):
             self._own.request = self._compiled.create_infer_request()
         answers = self._own.request.infer(dict(enumerate(arrays)), share_inputs=True)
-        return np.asarray(answers[output], dtype=np.float32)
+        return tuple(np.asarray(answers[index], dtype=np.float32) for index in wanted)
 
 
 def read_model(core: Any, place: Path) -> Any:

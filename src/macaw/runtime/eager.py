@@ -24,16 +24,20 @@ class TorchEngine:
         self._module: Any = load_module(folder, card).eval()
 
     def __call__(self, *arrays: np.ndarray) -> np.ndarray:
-        return self._run(self._module, arrays)
+        return self.outputs(*arrays)[0]
+
+    def outputs(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        return self._run(self._module.decoded, arrays)
 
     def features(self, *arrays: np.ndarray) -> np.ndarray:
-        return self._run(lambda *inputs: self._module.frontend(*inputs).pooled, arrays)
+        return self._run(lambda *inputs: (self._module.frontend(*inputs).pooled,), arrays)[0]
 
-    def _run(self, forward: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> np.ndarray:
+    def _run(self, forward: Callable[..., Any], arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         import torch
 
         with torch.inference_mode():
-            return np.asarray(forward(*(torch.from_numpy(a) for a in arrays)).float().numpy())
+            found = forward(*(torch.from_numpy(a) for a in arrays))
+            return tuple(np.asarray(one.float().numpy()) for one in found)
 
 
 def load_module(folder: Path, card: Card) -> nn.Module:

@@ -13,6 +13,7 @@ from macaw.registry import ENGINES
 WEIGHTS = "model.safetensors"
 GRAPH = "model.onnx"
 RAW, POOLED = "raw", "pooled"  # the outputs of a graph: the head's answer, the front-end's features
+PROTOTYPES = "prototypes"  # and, where answers have outlines, what those are mixed from
 
 
 class Engine(Protocol):
@@ -20,6 +21,10 @@ class Engine(Protocol):
 
     def __call__(self, *arrays: np.ndarray) -> np.ndarray:
         """(B, ...) float32 inputs -> the raw output (B, ...) float32."""
+        ...
+
+    def outputs(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        """(B, ...) float32 inputs -> the raw output, and what else decoding reads, each (B, ...) float32."""
         ...
 
     def features(self, *arrays: np.ndarray) -> np.ndarray:

@@ -16,11 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from macaw.errors import MissingExtra
 from macaw.files import atomic_write
-from macaw.runtime.engine import GRAPH, POOLED, RAW, WEIGHTS
+from macaw.runtime.engine import GRAPH, POOLED, PROTOTYPES, RAW, WEIGHTS
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+
+_OUTPUTS = [RAW, POOLED, PROTOTYPES]  # in the order of `module.outputs`
 
 
 def save_graph(module: nn.Module, sample: torch.Tensor, folder: Path, *, sizes: str = "any") -> Path:
@@ -58,11 +61,13 @@ def save_graph(module: nn.Module, sample: torch.Tensor, folder: Path, *, sizes: 
 def _export(module: nn.Module, sample: torch.Tensor, sizes: str) -> Any:
     import torch
 
+    with torch.no_grad():
+        outputs = len(module.outputs(sample))  # type: ignore[operator]
     dynamic = {axis: torch.export.Dim.DYNAMIC for axis in ((0,) if sizes == "fixed" else (0, 2, 3))}
     with _quiet(), torch.no_grad(), _forwarding(module, module.outputs):
         program = torch.onnx.export(
             module.eval(), (sample,), dynamo=True, optimize=False, verbose=False,
-            input_names=["pictures"], output_names=[RAW, POOLED], dynamic_shapes=(dynamic,),
+            input_names=["pictures"], output_names=_OUTPUTS[:outputs], dynamic_shapes=(dynamic,),
         )  # fmt: skip
     return program.model  # type: ignore[union-attr]  # dynamo=True never answers None
 

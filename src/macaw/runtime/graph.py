@@ -19,6 +19,7 @@ from macaw.errors import ModelError
 from macaw.machine import cpu_count
 from macaw.runtime.engine import GRAPH, POOLED, WEIGHTS
 from macaw.runtime.ort import import_onnxruntime
+from macaw.runtime.wire import weight_names
 
 _FLOATS = (np.float16, np.float32, np.float64)
 
@@ -37,13 +38,17 @@ class OnnxEngine:
         options.log_severity_level = 3  # errors only; what fails is raised below in words of ours
         # Weights come from us alone: a tensor that is missing must not be looked for below the present folder
         options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(graph))
+        # A folder may hold more than its graph needs: of a detector's two branches only one answers
+        content, names = graph.read_bytes(), set(tensors)
+        try:
+            names = weight_names(content) & names
+        except EOFError:
+            pass  # ONNX Runtime says below what is wrong with it
         # Kept alive as long as the session: it reads from these buffers
-        self._values = {name: ort.OrtValue.ortvalue_from_numpy(array) for name, array in tensors.items()}
+        self._values = {name: ort.OrtValue.ortvalue_from_numpy(tensors[name]) for name in sorted(names)}
         options.add_external_initializers(list(self._values), list(self._values.values()))
         try:
-            self._session = ort.InferenceSession(
-                graph.read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
         except Exception as problem:  # onnxruntime has no public tree of errors
             reason = " ".join(str(problem).split())[:200]
             fault = "is damaged" if graph is place else f"is damaged or does not fit {WEIGHTS}"
@@ -53,16 +58,19 @@ class OnnxEngine:
         self._graph = graph
 
     def __call__(self, *arrays: np.ndarray) -> np.ndarray:
-        return self._run(self._outputs[0], arrays)
+        return self._run(self._outputs[:1], arrays)[0]
+
+    def outputs(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        return self._run([name for name in self._outputs if name != POOLED], arrays)
 
     def features(self, *arrays: np.ndarray) -> np.ndarray:
         if POOLED not in self._outputs:
             raise ModelError(f"{self._graph} gives no features; save the model again with this macaw")
-        return self._run(POOLED, arrays)
+        return self._run([POOLED], arrays)[0]
 
-    def _run(self, output: str, arrays: tuple[np.ndarray, ...]) -> np.ndarray:
+    def _run(self, wanted: list[str], arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         feed: dict[str, Any] = dict(zip(self._inputs, arrays, strict=True))
-        return np.asarray(self._session.run([output], feed)[0], dtype=np.float32)
+        return tuple(np.asarray(one, dtype=np.float32) for one in self._session.run(wanted, feed))
 
 
 def read_weights(folder: Path) -> dict[str, np.ndarray]:

@@ -4,7 +4,8 @@ Jacob et al. 2017 (arXiv 1712.05877): a number is a scale times a whole number; 
 weight has a scale, and so has each activation, whose range the calibration sees. Operators stand between
 pairs of quantise and dequantise (QDQ), which both engines turn into integer arithmetic. Convolutional nets
 become int8 whole; nets with LayerNorm (Transformers, ConvNeXt), whose sums have a wide range, in their
-products with weights. The head stays in float32, and so do the features that it reads.
+products with weights. The head that reads a label stays in float32, and so do its features. Of other heads
+what comes behind their last layers does: the edges of boxes are sums over bins, which eight bits would move.
 
 Measured: answers changed, and times faster than float32 in ONNX Runtime, then in OpenVINO, batch 1.
 * The embedded model, 4,000 pictures: weights of 7 bits 3.5 %, of 8 bits 2.5 %; one scale a weight in place
@@ -14,6 +15,9 @@ Measured: answers changed, and times faster than float32 in ONNX Runtime, then i
   outputs in int8 1.2 and 8.6 %. Ranges found anew for each batch ("dynamic"): 0.2 %, 2.0 but 0.5 times, and
   an answer then depends on what else is in its batch.
 * A small ConvNeXt V2, 420 pictures: 0.5 %, 1.2 and 1.1 times; whole 5.7 %, 1.1 and 0.9 times.
+* A detector of 3 classes at 224 pixels, 159 pictures of blood cells: AP falls by 0.4 points, 89 % of the
+  boxes stay, 1.9 times in ONNX Runtime; with what is behind the last layers in int8 too 1.4 points, 77 %,
+  1.8 times; with the last layers in float32 as well 0.6 points, 89 %, 1.8 times. Enlarging in int8: alike.
 Weights have 7 bits for processors without VNNI, which add two products in 16 bits: there 8 bits overflow, and
 46 % of the embedded model's answers change (OpenVINO held to AVX2); of 7 bits they stay the same.
 """
@@ -24,7 +28,7 @@ import contextlib
 import io
 import logging
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,17 +94,43 @@ def _fold(ort: Any, model: bytes, path: Path) -> str:
 
 
 def _operators(proto: Any) -> dict[str, Any]:
-    """What the quantiser shall touch, and what not: never what reads the features or gives the raw output."""
-    nodes, weights = proto.graph.node, {tensor.name for tensor in proto.graph.initializer}
+    """What the quantiser shall touch, and what not: never what reads a label, nor what no layer does."""
+    nodes, weights = proto.graph.node, {tensor.name: tensor.dims for tensor in proto.graph.initializer}
     spared = [node.name for node in nodes if POOLED in node.input or RAW in node.output]
+    spared += _behind(nodes, weights)
     if not any(node.op_type == "LayerNormalization" for node in nodes):
         return {"op_types_to_quantize": _ALL, "nodes_to_exclude": spared}
-    attention = [node.name for node in nodes if node.op_type in _PRODUCTS and weights.isdisjoint(node.input)]
+    attention = [
+        node.name for node in nodes if node.op_type in _PRODUCTS and weights.keys().isdisjoint(node.input)
+    ]
     return {
         "op_types_to_quantize": _PRODUCTS,
         "nodes_to_exclude": [*spared, *attention],
         "extra_options": {"OpTypesToExcludeOutputQuantization": _PRODUCTS},
     }
+
+
+def _behind(nodes: Sequence[Any], weights: Mapping[str, Sequence[int]]) -> list[str]:
+    """The nodes behind the last layers of all branches: from them no way leads to another layer.
+
+    `nodes` come in their order, `weights` are the shapes of constants. A layer mixes channels by a matrix, as
+    a convolution does; a product with one column, such as a mean over the values of bins, is none.
+    """
+    read: set[str] = set()  # what a layer is made from, near or far
+    found = []
+    for node in reversed(nodes):
+        if _is_layer(node, weights) or not read.isdisjoint(node.output):
+            read.update(node.input)
+        else:
+            found.append(node.name)
+    return found
+
+
+def _is_layer(node: Any, weights: Mapping[str, Sequence[int]]) -> bool:
+    if node.op_type not in _PRODUCTS:
+        return bool(node.op_type == "Conv")
+    shapes = [weights[name] for name in node.input if name in weights]
+    return any(len(shape) > 1 and min(shape[-2:]) > 1 for shape in shapes)
 
 
 def _tidy(proto: Any) -> bytes:

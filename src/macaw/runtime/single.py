@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from macaw.card import Card
 from macaw.errors import InputError, ModelError
-from macaw.runtime.engine import GRAPH, POOLED, RAW, WEIGHTS
+from macaw.runtime.engine import GRAPH, WEIGHTS
 from macaw.runtime.graph import read_weights
 from macaw.runtime.wire import describe, embed, read_metadata
+from macaw.runtime.words import decode_words, prepare_words
 
 CARD = "macaw"  # the key of the card, as JSON; all others are for the reader
 _LARGEST = 2**31 - 1  # bytes: what protobuf can read of one message
@@ -73,31 +73,3 @@ def single_card(path: Path) -> Card:
             "give a file that 'macaw export' wrote, or the folder of a model"
         )
     return Card.parse(found[CARD], path)
-
-
-def prepare_words(how: dict[str, Any]) -> str:
-    """The `prepare` of a card in sentences."""
-    size, crop = how["size"], how.get("crop", 1.0)
-    kind = how.get("filter", "bicubic")
-    said = ["RGB, upright by the EXIF orientation, transparency on white."]
-    if levels := how.get("levels"):
-        said.append(f"Of 16-bit and float pictures {levels[0]:g} becomes 0 and {levels[1]:g} becomes 255.")
-    if how.get("resize", "shorter") == "stretch":
-        said.append(f"Scale both sides to {size} pixels ({kind}, antialiased).")
-    else:
-        side = int(size / crop)
-        said.append(f"Scale the shorter side to {side} pixels ({kind}, antialiased).")
-        said.append(f"Keep the centre, {size} x {size}.")
-    mean, std = (", ".join(f"{x:g}" for x in how[key]) for key in ("mean", "std"))
-    said.append(f"Divide by 255, subtract {mean}, divide by {std} (red, green, blue).")
-    return " ".join([*said, f"Input 'pictures': float32 (B, 3, {size}, {size})."])
-
-
-def decode_words(card: Card) -> str:
-    """The `decode` of a card in sentences."""
-    through = "the sigmoid of each" if card.decode["multi"] else "their softmax"
-    return (
-        f"Output '{RAW}': float32 (B, {len(card.names)}). Divide by {card.decode['temperature']:g}; "
-        f"{through} gives the probabilities of 'labels', in their order. "
-        f"Output '{POOLED}': the features (B, D) that it was read from."
-    )

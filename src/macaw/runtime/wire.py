@@ -66,6 +66,13 @@ def embed(model: bytes, tensors: Mapping[str, np.ndarray]) -> bytes:
     return _with_each(memoryview(model), GRAPH, lambda graph: _with_each(graph, INITIALIZER, fill))
 
 
+def weight_names(model: bytes) -> set[str]:
+    """The weights that a model holds or names. Raises EOFError for bytes that are no model."""
+    graphs = [_bytes(one) for one in fields(memoryview(model)) if one.number == GRAPH]
+    tensors = [_bytes(one) for graph in graphs for one in fields(graph) if one.number == INITIALIZER]
+    return {_text(_by_number(tensor).get(TENSOR_NAME)) for tensor in tensors}
+
+
 def fields(message: memoryview) -> Iterator[Field]:
     """The fields of a message in their order; raises EOFError when it breaks off in one, or is no message."""
     place = 0

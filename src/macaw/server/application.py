@@ -13,7 +13,6 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.requests import ClientDisconnect
 
 from macaw import __version__
-from macaw.results.labels import SHOWN
 from macaw.server.answers import ANSWERS, ErrorAnswer, Health, Served, TaskAnswer
 from macaw.server.forms import FORM, PLAIN, check_content, read_body, uploads_in
 from macaw.server.hosting import Hosted, House
@@ -65,25 +64,29 @@ def _add_task(api: FastAPI, house: House, row: Task) -> None:
     """POST /<application>: pictures in, answers out."""
     kind: Any = ANSWERS[row.gives]
 
-    async def answer(
-        request: Request,
-        top: Annotated[int, Query(ge=1, description="How many guesses.")] = SHOWN,
-        model: Annotated[str | None, Query(description="Which model, of those that /tasks lists.")] = None,
-    ) -> Any:
+    async def answer(request: Request, asked: Any) -> Any:
         began = time.monotonic()
-        hosted = house.find(row.name, model)
+        hosted = house.find(row.name, asked.model)
         check_content(request.headers.get("content-type", ""))
         with house.place():
             found = await _answers(request, house, hosted)
         spent = {"model": hosted.name, "milliseconds": round(1000 * (time.monotonic() - began), 2)}
-        answers = [kind.of(one, top, **spent) for one in found]
+
+        def told() -> list[Any]:
+            return [kind.of(one, asked, **spent) for one in found]
+
+        answers = await asyncio.to_thread(told) if kind.takes_long else told()
         return answers if len(answers) > 1 else answers[0]
+
+    # The query is that of the row's answers, which only now is known: FastAPI reads it here
+    answer.__annotations__["asked"] = Annotated[kind.asks, Query()]
 
     api.add_api_route(
         f"/{row.name}",
         answer,
         methods=["POST"],
         response_model=kind | list[kind],
+        response_model_exclude_none=True,  # what a model does not give is not there
         response_description=f"{row.gives} of the {row.takes}; of several in a form a list, in their order.",
         summary=row.does,
         responses={code: {"model": ErrorAnswer, "description": words} for code, words in STATUSES.items()},

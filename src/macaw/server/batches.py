@@ -13,12 +13,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-import numpy as np
-
 PATIENCE = 0.002  # seconds; about what a small picture takes to decode
 
-# Shapes: B pictures of a batch
-Work = Callable[[np.ndarray], Sequence[Any]]  # (B, ...) -> B answers
+Work = Callable[[list[Any]], Sequence[Any]]  # pictures, in whatever form they were put -> an answer each
 
 
 class Batches:
@@ -30,7 +27,7 @@ class Batches:
     def __init__(self, work: Work, *, most: int, patience: float = PATIENCE) -> None:
         self._work, self._most, self._patience = work, most, patience
         self._changed = threading.Condition()
-        self._waiting: deque[tuple[np.ndarray, Future[Any]]] = deque()
+        self._waiting: deque[tuple[Any, Future[Any]]] = deque()
         self._coming = 0  # announced and not put yet
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -51,8 +48,8 @@ class Batches:
             self._coming -= 1
             self._changed.notify()
 
-    def put(self, prepared: np.ndarray) -> Future[Any]:
-        """Queue a prepared picture (1, ...) that was announced; the future holds its answer or why not.
+    def put(self, prepared: Any) -> Future[Any]:
+        """Queue a prepared picture that was announced; the future holds its answer or why not.
 
         One that is cancelled while it waits is not computed.
         """
@@ -80,7 +77,7 @@ class Batches:
             if wanted:
                 self._answer(wanted)
 
-    def _gather(self) -> list[tuple[np.ndarray, Future[Any]]]:
+    def _gather(self) -> list[tuple[Any, Future[Any]]]:
         """The next batch, as large as company makes it; nothing once the queue is closed and empty."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed)
@@ -89,10 +86,10 @@ class Batches:
                 self._changed.wait(end - time.monotonic())
             return [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
 
-    def _answer(self, wanted: Sequence[tuple[np.ndarray, Future[Any]]]) -> None:
+    def _answer(self, wanted: Sequence[tuple[Any, Future[Any]]]) -> None:
         """Compute one batch. When it fails each picture is tried alone: one must not spoil the others."""
         try:
-            answers = self._work(np.concatenate([one for one, _ in wanted]))
+            answers = self._work([one for one, _ in wanted])
         except Exception as problem:
             if len(wanted) == 1:
                 wanted[0][1].set_exception(problem)

@@ -12,9 +12,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -22,14 +21,24 @@ from PIL import Image
 from macaw import tasks, verbs
 from macaw.data.guard import quiet, refused
 from macaw.data.pictures import read_picture
-from macaw.data.prepare import Fit
+from macaw.data.prepare import Fit, read_whole
 from macaw.data.sniff import impostor, picture_format
 from macaw.errors import InputError, did_you_mean
 from macaw.machine import cpu_count
-from macaw.model import Model
+from macaw.model import Model, Size
 from macaw.server.batches import Batches
 from macaw.server.forms import Upload
 from macaw.server.limits import Limits, Refusal
+
+# Shapes: B pictures of a batch, S their side
+
+
+class Prepared(NamedTuple):
+    """A picture that is ready to be computed."""
+
+    array: np.ndarray  # (1, 3, S, S)
+    size: Size  # of the whole picture: where answers are places, they are brought back to it
+    source: str  # its name as the client says it, or nothing
 
 
 class Hosted:
@@ -38,11 +47,17 @@ class Hosted:
     def __init__(self, name: str, model: Model, limits: Limits) -> None:
         self.name, self.model, self.limits = name, model, limits
         self.task = tasks.find(model.card.task)
-        self.batches = Batches(lambda prepared: model.decode(model.core(prepared)), most=limits.batch)
+        self.batches = Batches(self.compute, most=limits.batch)
         levels = model.card.prepare.get("levels")
         self._levels = (levels[0], levels[1]) if levels else None
-        self._detail = Fit.of(model.card.prepare).at_least
-        model.decode(model.core(model.prepare([np.zeros((8, 8, 3), np.uint8)])))  # what is broken shows now
+        self._fit = Fit.of(model.card.prepare)
+        self.compute([self._prepared(np.zeros((8, 8, 3), np.uint8), (8, 8), "")])  # what is broken shows now
+
+    def compute(self, some: Sequence[Prepared]) -> list[Any]:
+        """The answers to B pictures, computed together."""
+        outputs = self.model.outputs(np.concatenate([one.array for one in some]))  # each (B, ...)
+        sizes, sources = [one.size for one in some], [one.source for one in some]
+        return self.model.decode(outputs, sources=sources, sizes=sizes)
 
     def enter(self, upload: Upload) -> Future[Any]:
         """Decode one picture, prepare it and queue it, after it was announced; the future holds its answer.
@@ -51,13 +66,22 @@ class Hosted:
         """
         try:
             check_picture(upload.data, upload.name, self.limits.max_pixels)
-            detail = self._detail
-            picture = read_picture(upload.data, levels=self._levels, at_least=detail, name=upload.name)
-            prepared = self.model.prepare([picture])
+            prepared = self._prepared(*self._read(upload), upload.source)
         except BaseException:
             self.batches.forget()
             raise
         return self.batches.put(prepared)
+
+    def _read(self, upload: Upload) -> tuple[np.ndarray, Size]:
+        """The picture, perhaps smaller than it is, and the size that it has."""
+        if self._fit.resize == "letter":  # only answers that are places ask for the whole size
+            return read_whole(upload.data, self._fit, levels=self._levels, name=upload.name)
+        detail = self._fit.at_least
+        picture = read_picture(upload.data, levels=self._levels, at_least=detail, name=upload.name)
+        return picture, (picture.shape[1], picture.shape[0])
+
+    def _prepared(self, picture: np.ndarray, size: Size, source: str) -> Prepared:
+        return Prepared(self.model.prepare([picture], sizes=[size]), size, source)
 
 
 class House:
@@ -116,7 +140,7 @@ class House:
             if entering.cancelled():  # before a thread took it up; else it forgets by itself
                 hosted.batches.forget()
             raise
-        return replace(await asyncio.wrap_future(queued), source=upload.source)
+        return await asyncio.wrap_future(queued)
 
     def close(self) -> None:
         """End the threads; nothing may wait any more."""

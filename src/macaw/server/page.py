@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import fields
 from html import escape
+from typing import NamedTuple
 
 from macaw import __version__
 from macaw.results.page import document
@@ -46,13 +47,53 @@ ROUTES = {
     "/health": "how the server is; 503 once it was told to stop",
     "/openapi.json": "every route, parameter and answer in the OpenAPI format",
 }
-ANSWER = """{"source": "photo.jpg", "multi": false,
- "labels": [{"name": "tabby", "prob": 0.731},
-            {"name": "tiger cat", "prob": 0.184}],
- "model": "classify", "milliseconds": 12.4}"""
 ERROR = """{"error": {"code": "too_many_bytes",
            "message": "the body has 20,000,000 bytes or more, and this server takes 16,777,216",
            "hint": "send a smaller picture, or fewer in one form"}}"""
+
+
+class Told(NamedTuple):
+    """How one kind of answer is shown and asked for."""
+
+    answer: str  # an example of it
+    query: str = ""  # an example of what it may be asked with, with its question mark
+    words: str = ""  # HTML on what that means
+
+
+# What a row of the table `gives` -> how it is told here.
+TOLD = {
+    "Labels": Told(
+        """{"source": "photo.jpg", "model": "classify", "milliseconds": 12.4, "multi": false,
+ "labels": [{"name": "tabby", "prob": 0.731},
+            {"name": "tiger cat", "prob": 0.184}]}""",
+        "?top=3",
+        "The parameter <code>top</code> says how many guesses. ",
+    ),
+    "Boxes": Told(
+        """{"source": "photo.jpg", "model": "detect", "milliseconds": 41.7,
+ "size": [640, 427], "counts": {"cat": 1, "cup": 1},
+ "boxes": [{"name": "cat", "score": 0.912, "x0": 48.2, "y0": 31.0, "x1": 402.7, "y1": 411.5},
+           {"name": "cup", "score": 0.377, "x0": 455.1, "y0": 266.4, "x1": 540.0, "y1": 371.9}]}""",
+        "?score=0.5",
+        "Boxes are in pixels of the picture, from its top left corner. The parameter <code>score</code> "
+        "leaves out what is less sure. ",
+    ),
+    "Mask": Told(
+        """{"source": "street.jpg", "model": "segment", "milliseconds": 63.0, "size": [960, 720],
+ "classes": [{"name": "road", "share": 0.412, "prob": 0.97},
+             {"name": "sky", "share": 0.221, "prob": 0.99}],
+ "unlabelled": 0.0}""",
+        words="It says how much of the picture each class takes; in Python <code>save_mask</code> writes the "
+        "pixels. ",
+    ),
+    "Points": Told(
+        """{"source": "face.jpg", "model": "keypoints", "milliseconds": 18.3, "size": [256, 256],
+ "edges": [[0, 1]],
+ "points": [{"name": "left eye", "x": 96.4, "y": 110.2, "score": 0.94},
+            {"name": "right eye", "x": 158.9, "y": 109.5, "score": 0.93}]}""",
+        words="Points are in pixels of the picture, from its top left corner. ",
+    ),
+}
 
 
 def page(house: House, base: str) -> str:
@@ -84,6 +125,7 @@ def _task(house: House, row: Task, base: str) -> str:
 picture = open("photo.jpg", "rb").read()
 request = Request("{url}", picture, {{"Content-Type": "image/jpeg"}})
 print(urlopen(request).read().decode())"""
+    told = TOLD[row.gives]
     return f"""<section class="row" aria-labelledby="{row.name}">
 <h2 id="{row.name}">{escape(row.name)}</h2>
 <p>{escape(row.does)}</p>
@@ -94,13 +136,13 @@ print(urlopen(request).read().decode())"""
 </form>
 <h3>From a terminal</h3>
 <pre tabindex="0"><code>curl -F file=@photo.jpg {url}
-curl -F file=@one.jpg -F file=@two.jpg "{url}?top=3"</code></pre>
+curl -F file=@one.jpg -F file=@two.jpg "{url}{told.query}"</code></pre>
 <h3>From Python</h3>
 <pre tabindex="0"><code>{python}</code></pre>
 <h3>The answer</h3>
 <p>An object for one {escape(row.takes)}; for a form with several, a list of them in their order.
-The parameter <code>top</code> says how many guesses, <code>model</code> which of the models.</p>
-<pre tabindex="0"><code>{escape(ANSWER)}</code></pre>
+{told.words}The parameter <code>model</code> says which of the models.</p>
+<pre tabindex="0"><code>{escape(told.answer)}</code></pre>
 <h3>Models</h3>
 {_table(("model", "its card says", "classes"), map(_model, able))}
 </section>"""

@@ -34,7 +34,7 @@ def augment(
     x = pictures.permute(0, 3, 1, 2).float()  # (B, 3, H, W), channels last in memory
     x = _crop(x, how, size, noise)
     if how.colour:
-        x = _colour(x, how.colour, noise)
+        x = recolour(x, how.colour, noise)
     if how.cutout:
         x = _cutout(x, how.cutout, noise)
     if how.mixup:
@@ -67,7 +67,7 @@ def _crop(x: torch.Tensor, how: Augmentation, size: int, noise: torch.Generator)
     return out.clamp(0, 255) if how.zoom else out
 
 
-def _colour(x: torch.Tensor, strength: float, noise: torch.Generator) -> torch.Tensor:
+def recolour(x: torch.Tensor, strength: float, noise: torch.Generator) -> torch.Tensor:
     """Brightness, contrast and saturation, each scaled by 1 +- strength."""
     by = 1 + strength * (torch.rand(3, len(x), 1, 1, 1, generator=noise) * 2 - 1)
     x = x * by[0]

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -25,6 +26,14 @@ from macaw.training.recipe import Recipe
 from macaw.training.schedule import ramp, resolution
 
 
+class Draw(NamedTuple):
+    """What one batch depends on besides its examples."""
+
+    size: int  # side of the pictures, pixels
+    seed: int
+    progress: float  # share of the run that is done, 0..1
+
+
 @dataclass(frozen=True)
 class Batches:
     """The training examples in memory, or memory-mapped, and how many labels their targets range over."""
@@ -35,6 +44,21 @@ class Batches:
 
     def __len__(self) -> int:
         return len(self.pictures)
+
+    def batch(self, indices: np.ndarray, how: Any, draw: Draw) -> tuple[torch.Tensor, torch.Tensor]:
+        """The examples at these places, augmented by `how` of the recipe."""
+        pictures, targets = torch.from_numpy(self.pictures[indices]), torch.from_numpy(self.targets[indices])
+        return augment(pictures, targets, how, labels=self.labels, size=draw.size, seed=draw.seed)
+
+
+class Source(Protocol):
+    """What a run learns from: `Batches`, or whatever else gives pictures with what is known of them."""
+
+    def __len__(self) -> int: ...
+
+    def batch(self, indices: np.ndarray, how: Any, draw: Draw) -> tuple[torch.Tensor, Any]:
+        """The examples at these places: (B, 3, H, W) float32 in 0..255, and their targets."""
+        ...
 
 
 @dataclass
@@ -62,7 +86,7 @@ class Run:
     """
 
     def __init__(
-        self, model: torch.nn.Module, data: Batches, recipe: Recipe, *, size: int, score: Score
+        self, model: torch.nn.Module, data: Source, recipe: Recipe, *, size: int, score: Score
     ) -> None:
         self.model, self.data, self.recipe, self.size, self.score = model, data, recipe, size, score
         self.average = copy.deepcopy(model)
@@ -149,7 +173,7 @@ class Run:
         seed = _mix(recipe.seed, self.state.step, -1)
         torch.manual_seed(seed)  # dropout and anything else a layer draws
         size = resolution(progress, size=self.size, start=recipe.start_size)
-        pictures, targets = self._batch(indices, size, seed)
+        pictures, targets = self._batch(indices, Draw(size, seed, progress))
         total = 0.0
         phases = self.model.phases(pictures, targets)  # type: ignore[operator]
         with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bfloat16"):
@@ -162,11 +186,8 @@ class Run:
         self._average()
         return total
 
-    def _batch(self, indices: np.ndarray, size: int, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
-        pictures = torch.from_numpy(self.data.pictures[indices])
-        targets = torch.from_numpy(self.data.targets[indices])
-        how, labels = self.recipe.augmentation, self.data.labels
-        return augment(pictures, targets, how, labels=labels, size=size, seed=seed)
+    def _batch(self, indices: np.ndarray, draw: Draw) -> tuple[torch.Tensor, Any]:
+        return self.data.batch(indices, self.recipe.augmentation, draw)
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -201,7 +222,8 @@ class Run:
         order = torch.randperm(len(self.data), generator=self._noise(-1)).numpy()
         few, many = _SETTLE
         for start in range(0, min(len(order) - batch + 1, max(few, min(many, len(order) // 20))), batch):
-            pictures, targets = self._batch(np.sort(order[start : start + batch]), self.size, _mix(start, -2))
+            some = np.sort(order[start : start + batch])
+            pictures, targets = self._batch(some, Draw(self.size, _mix(start, -2), 1.0))
             with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bfloat16"):
                 next(self.average.phases(pictures, targets))  # type: ignore[operator]
         for norm, momentum in zip(norms, momenta, strict=True):

@@ -10,6 +10,7 @@ import numpy as np
 
 from macaw.errors import InputError, UnknownName, did_you_mean
 from macaw.training.augment import Augmentation
+from macaw.training.scene_augment import SceneAugmentation
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Recipe:
     patience: int = 0  # evaluations without a better score before stopping; 0 never stops early
     precision: str = "auto"  # float32, bfloat16, or auto: bfloat16 where the processor has it
     seed: int = 0
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    augmentation: Augmentation | SceneAugmentation = field(default_factory=Augmentation)
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as plain values, for the card."""
@@ -40,16 +41,19 @@ class Recipe:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Recipe:
         """The inverse of `to_dict`."""
-        return cls(**{**values, "augmentation": Augmentation(**values["augmentation"])})
+        scenes = "mosaic" in values["augmentation"]
+        kind = SceneAugmentation if scenes else Augmentation
+        return cls(**{**values, "augmentation": kind(**values["augmentation"])})
 
     def override(self, **changes: Any) -> Recipe:
         """A recipe with some numbers changed; augmentation fields by their own names.
 
         Raises UnknownName for a number there is none of, InputError for one that cannot be.
         """
-        inner = {k: v for k, v in changes.items() if k in Augmentation.__dataclass_fields__}
+        fields = type(self.augmentation).__dataclass_fields__
+        inner = {k: v for k, v in changes.items() if k in fields}
         outer = {k: v for k, v in changes.items() if k not in inner}
-        known = [*self.__dataclass_fields__, *Augmentation.__dataclass_fields__]
+        known = [*self.__dataclass_fields__, *fields]
         for name in outer:
             if name not in self.__dataclass_fields__:
                 raise UnknownName(
@@ -62,7 +66,10 @@ class Recipe:
 
 _WHOLE = ("batch", "patience", "seed")
 _POSITIVE = ("epochs", "batch", "rate", "plain_rate", "start_size")
-_SHARES = ("momentum", "smoothing", "warmup", "ema", "flip", "shift", "zoom", "colour", "cutout")
+_SHARES = (
+    "momentum", "smoothing", "warmup", "ema",
+    "flip", "shift", "zoom", "colour", "cutout", "mosaic", "calm",
+)  # fmt: skip
 
 
 def _check(name: str, value: Any) -> None:

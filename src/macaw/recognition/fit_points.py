@@ -1,0 +1,147 @@
+"""Fit points: how a model of key points is trained, and judged by their mean distance from the truth.
+
+Shapes: M pictures of one object each, K points
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from macaw.data.letterbox import place
+from macaw.data.objects import Annotated, AnnotatedPictures
+from macaw.data.pixels import load_pixels
+from macaw.data.pointfiles import read_points
+from macaw.data.prepare import Fit
+from macaw.errors import DataError
+from macaw.files import Stage
+from macaw.frontends.base import Frontend
+from macaw.heads.scene import Scene, points_of
+from macaw.metrics.points import box_side, score_points
+from macaw.recognition.fit_boxes import side_of as side_of_boxes
+from macaw.recognition.scene_fit import Job, SceneOptions, Seen, Way, checked, fit_scenes
+from macaw.recognition.scene_judge import SceneJudge
+from macaw.results.point_decode import decode_simcc
+from macaw.tasks import Task
+from macaw.training.progress import Watcher
+from macaw.training.recipe import Recipe
+from macaw.training.scene_augment import SceneAugmentation
+
+LARGEST = 256  # pixels: what is trained at when nobody says
+Options = SceneOptions
+
+
+def read(path: str | Path, *, val_share: float) -> AnnotatedPictures:
+    """The data set, one object a picture, with a validation split. Raises what `read_points` raises."""
+    data: AnnotatedPictures = checked(read_points(path, val_share=val_share), path)
+    for split, some in data.splits.items():
+        for index, objects in enumerate(some.objects):
+            if len(objects) != 1:
+                raise DataError(
+                    f"{some.label(index)} in {split} has {len(objects)} objects with key points; this model "
+                    "reads one a picture: cut each out into a picture of its own"
+                )
+    return data
+
+
+def fit(
+    task: Task,
+    data: AnnotatedPictures,
+    stage: Stage,
+    *,
+    options: SceneOptions,
+    watcher: Watcher,
+    began: float,
+) -> bool:
+    """Train and save, as `fit_scenes` says."""
+    return fit_scenes(Job(task, WAY, data, stage, options, watcher, began))
+
+
+def side_of(pictures: Annotated) -> int:
+    """The side to train at: that of the pictures' longer side, in steps of 32, up to a limit."""
+    return side_of_boxes(pictures, largest=LARGEST)
+
+
+def seen_of(data: AnnotatedPictures, split: str, prepare: dict[str, Any], watcher: Watcher) -> Seen:
+    """The pictures of a split on their sheets, with their points."""
+    some, how = data.splits[split], Fit.of(prepare)
+    pictures = load_pixels(some, how, progress=watcher.read)
+    letters = [place(int(width), int(height), how.size) for width, height in some.sizes]
+    scenes = []
+    for objects, letter in zip(some.objects, letters, strict=True):
+        points = np.array(objects.points, np.float32)  # (1, K, 3)
+        points[..., :2] = letter.to_prepared(points[..., :2])
+        boxes = letter.to_prepared(objects.xyxy).astype(np.float32)
+        labels = torch.zeros(1, dtype=torch.int64)
+        scenes.append(Scene(torch.from_numpy(boxes), labels, points=torch.from_numpy(points)))
+    return Seen(pictures, letters, scenes, some.objects, names_of(data))
+
+
+def names_of(data: AnnotatedPictures) -> tuple[str, ...]:
+    """What the points are called."""
+    return data.skeleton.names if data.skeleton else ()
+
+
+class PointJudge(SceneJudge):
+    """Judges by the normalised mean error, in parts of the box's side."""
+
+    def targets(self, scenes: Any) -> Any:
+        """Their points (B, K, 3)."""
+        return points_of(scenes, len(self.seen.names))
+
+    def error(self, raw: np.ndarray) -> float:
+        """NME, in parts of the box's side, of raw output (M, K, X + Y)."""
+        seen, side = self.seen, self.seen.pictures.shape[1]
+        found = decode_simcc(raw, seen.names, prepared=(side, side), letters=seen.letters)
+        truth = np.concatenate([objects.points for objects in seen.truth])
+        normaliser = box_side(np.concatenate([objects.xyxy for objects in seen.truth]))
+        xy = np.stack([one.xy for one in found])
+        scores = score_points(xy, truth, seen.names, normaliser=normaliser)
+        return float(np.nanmean(scores.errors))
+
+
+def recipe_of(
+    examples: int, data: AnnotatedPictures, *, effort: float, minutes: float | None, seed: int
+) -> Recipe:
+    """The recipe for so many training pictures: at effort 1 about 60,000 are seen, each at most 100 times."""
+    batch = 64
+    while batch > 8 and examples / batch < 16:
+        batch //= 2
+    known = data.skeleton is not None and data.skeleton.flips is not None
+    return Recipe(
+        epochs=effort * min(100.0, max(4.0, 60_000 / max(1, examples))),
+        minutes=minutes,
+        batch=batch,
+        rate=0.05,
+        plain="adam",
+        plain_rate=5e-3,
+        decay=0.02,
+        ema=0.99,
+        smoothing=0.0,
+        start_size=1.0,
+        seed=seed,
+        augmentation=SceneAugmentation(flip=0.5 if known else 0.0, zoom=0.25, shift=0.1, colour=0.3),
+    )
+
+
+def _head(data: AnnotatedPictures, frontend: Frontend, size: int) -> dict[str, Any]:
+    return {"points": len(names_of(data)), "size": [size, size], "strides": list(frontend.strides)}
+
+
+def _decode(data: AnnotatedPictures) -> dict[str, Any]:
+    return {"edges": [list(edge) for edge in data.skeleton.edges] if data.skeleton else []}
+
+
+WAY = Way(
+    names=names_of,
+    side=side_of,
+    seen=seen_of,
+    head=_head,
+    decode=_decode,
+    judge=PointJudge,
+    recipe=recipe_of,
+    flips=lambda data: data.skeleton.flips if data.skeleton else None,
+)

@@ -1,0 +1,121 @@
+"""Words: how a model is fed and read, in sentences, for those who open its file without macaw.
+
+Shapes: B pictures, A cells, D features, h and w cells of a map
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from macaw import tasks
+from macaw.card import Card
+from macaw.runtime.engine import POOLED, PROTOTYPES, RAW
+
+_GREY = 114  # as macaw.data.letterbox has it, which engines may not import
+
+
+def prepare_words(how: dict[str, Any]) -> str:
+    """The `prepare` of a card in sentences."""
+    size = how["size"]
+    said = ["RGB, upright by the EXIF orientation, transparency on white."]
+    if levels := how.get("levels"):
+        said.append(f"Of 16-bit and float pictures {levels[0]:g} becomes 0 and {levels[1]:g} becomes 255.")
+    said += _SIZED[how.get("resize", "shorter")](how)
+    mean, std = (", ".join(f"{x:g}" for x in how[key]) for key in ("mean", "std"))
+    said.append(f"Divide by 255, subtract {mean}, divide by {std} (red, green, blue).")
+    return " ".join([*said, f"Input 'pictures': float32 (B, 3, {size}, {size})."])
+
+
+def decode_words(card: Card) -> str:
+    """The `decode` of a card in sentences."""
+    return _SAID[tasks.find(card.task).gives](card)
+
+
+def _shorter(how: dict[str, Any]) -> list[str]:
+    size, kind = how["size"], how.get("filter", "bicubic")
+    side = int(size / how.get("crop", 1.0))
+    return [
+        f"Scale the shorter side to {side} pixels ({kind}, antialiased).",
+        f"Keep the centre, {size} x {size}.",
+    ]
+
+
+def _stretch(how: dict[str, Any]) -> list[str]:
+    kind = how.get("filter", "bicubic")
+    return [f"Scale both sides to {how['size']} pixels ({kind}, antialiased)."]
+
+
+def _letter(how: dict[str, Any]) -> list[str]:
+    size = how["size"]
+    return [
+        f"Scale the longer side to {size} pixels and the other by the same factor, rounded to whole pixels, "
+        "1 at least (bilinear, antialiased).",
+        f"Paste that in the middle of {size} x {size} pixels of grey, {_GREY} of 255; of an odd rest the "
+        "larger half lies right or below.",
+    ]
+
+
+_SIZED = {"shorter": _shorter, "stretch": _stretch, "letter": _letter}
+
+
+def _labels(card: Card) -> str:
+    through = "the sigmoid of each" if card.decode["multi"] else "their softmax"
+    return (
+        f"Output '{RAW}': float32 (B, {len(card.names)}). Divide by {card.decode['temperature']:g}; "
+        f"{through} gives the probabilities of 'labels', in their order. "
+        f"Output '{POOLED}': the features (B, D) that it was read from."
+    )
+
+
+def _boxes(card: Card) -> str:
+    from macaw.results.box_decode import Keep
+
+    keep, classes, mixed = Keep.of(card.decode), len(card.names), card.head["config"].get("protos", 0)
+    holds = (
+        f"left, top, right and bottom in pixels of the prepared picture, {classes} scores in 0..1, one for "
+    )
+    holds += "each of 'labels' in their order"
+    holds += f", and {mixed} weights" if mixed else ""
+    width = 4 + classes + mixed
+    said = [
+        f"Output '{RAW}': float32 (B, A, {width}); each of the A cells of a picture holds {holds}.",
+        f"Every score of {keep.score:g} or more proposes a box of its class.",
+        "Bring boxes back to the picture, by its place on the grey, and cut them at its edges.",
+    ]
+    if keep.branch == "one-to-many":
+        best = f"looking at the best {keep.candidates} only"
+        said.append(
+            f"Within each class, best first and {best}, drop boxes that overlap a better one by an "
+            f"intersection over union of more than {keep.iou:g}."
+        )
+    said.append(f"Keep the best {keep.limit}.")
+    if mixed:
+        said.append(
+            f"Output '{PROTOTYPES}': float32 (B, {mixed}, h, w), which cover the prepared picture evenly; "
+            "the sum of them, each times its weight in a box's cell, is above 0 where the object is, inside "
+            "its box."
+        )
+    return " ".join([*said, _POOLED])
+
+
+def _mask(card: Card) -> str:
+    classes = len(card.names)
+    return (
+        f"Output '{RAW}': float32 (B, {classes}, h, w), which cover the prepared picture evenly. Scale them "
+        "to the picture (bilinear), by its place on the grey; the largest at each pixel is its class, of "
+        f"'labels' in their order, and their softmax gives the probabilities. {_POOLED}"
+    )
+
+
+def _points(card: Card) -> str:
+    count = len(card.names)
+    return (
+        f"Output '{RAW}': float32 (B, {count}, W), for each of 'labels' in their order the logits of its "
+        "place: half of W are bins along x that cover the prepared picture evenly, the others along y. The "
+        "softmax of each half tells where the point is: its mean over the bins about the largest, by the "
+        f"place on the grey. {_POOLED}"
+    )
+
+
+_POOLED = f"Output '{POOLED}': features (B, D) of the whole picture."
+_SAID = {"Labels": _labels, "Boxes": _boxes, "Mask": _mask, "Points": _points}
