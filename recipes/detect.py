@@ -152,7 +152,7 @@ def finish(out: Path, coco: Path, minutes: float) -> None:
             "data": "294 pictures of COCO, 2,400 sheets of Tiny-ImageNet",
             "start": tasks.find("classify").embedded,
             "command": f"python -m recipes.detect --minutes {minutes:g}",
-            "machine": f"{processor()}, {cores} core{'s' if cores > 1 else ''}",
+            "machine": f"{processor()}, {cores} core{'s' if cores > 1 else ''}, shared with other work",
         },
         terms=TERMS,
         limits=LIMITS,
