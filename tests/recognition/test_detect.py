@@ -96,6 +96,7 @@ def test_a_picture_of_one_pixel_and_one_without_objects(finder: Path):
     [
         ({"size": 100}, "size=100: it must be a multiple of 32; take 128"),
         ({"minutes": 0.01}, "reading, scoring and saving alone take"),
+        ({"balance": "classes"}, "only a classifier weighs its classes; leave it out"),
         ({"mosaik": 0.5}, "a recipe has no 'mosaik'. Did you mean 'mosaic'?"),
     ],
 )
@@ -114,3 +115,16 @@ def test_a_set_without_an_object_is_refused(discs_and_squares: Path, tmp_path: P
     (tmp_path / "annotations" / "instances_train.json").write_text(json.dumps(content))
     with pytest.raises(macaw.MacawError, match="0 of 48"):
         macaw.train("detect", tmp_path, out=tmp_path / "model", dial=0.25)
+
+
+def test_a_split_without_an_object_is_not_scored(finder: Path, discs_and_squares: Path, tmp_path: Path):
+    content = json.loads((discs_and_squares / "annotations" / "instances_val.json").read_text())
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "val").symlink_to(discs_and_squares / "val")
+    content["annotations"] = []
+    (tmp_path / "annotations" / "instances_val.json").write_text(json.dumps(content))
+    with pytest.raises(macaw.MacawError) as caught:
+        macaw.evaluate(finder, tmp_path, split="val")
+    assert "\n" not in str(caught.value) and (
+        "nothing to score" in str(caught.value) or "0 of 12" in str(caught.value)
+    )

@@ -82,6 +82,10 @@ def _boxes(model: Model, wanted: Wanted) -> tuple[Any, Made]:
     annotated = read_annotated(wanted.data, names=model.card.names, val_share=wanted.share)
     chosen = _split(annotated, wanted, annotated.notes)
     some = annotated.splits[chosen]
+    if not some.count:
+        raise InputError(
+            f"'{wanted.data}' has no object in {chosen}, so there is nothing to score; annotate some"
+        )
     # Average precision wants the unsure boxes as well, which nobody else would want to see
     unsure = model.card.replace(decode={**model.card.decode, "score": LOWEST, "limit": MOST})
     began, found = time.monotonic(), []

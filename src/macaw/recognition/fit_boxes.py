@@ -24,7 +24,7 @@ from macaw.heads.scene import Scene
 from macaw.metrics.box_tables import gather
 from macaw.metrics.coco_ap import COLUMNS, summary
 from macaw.metrics.coco_match import match
-from macaw.recognition.scene_fit import Job, SceneOptions, Seen, Way, checked, fit_scenes
+from macaw.recognition.scene_fit import Job, SceneOptions, Seen, Way, checked, fit_scenes, scene_recipe
 from macaw.recognition.scene_judge import SceneJudge
 from macaw.results.box_decode import Keep, decode_boxes
 from macaw.tasks import Task
@@ -119,28 +119,9 @@ def settled(module: torch.nn.Module, judge: BoxJudge, card: Card) -> Card:
     )
 
 
-def recipe_of(
-    examples: int, data: AnnotatedPictures, *, effort: float, minutes: float | None, seed: int
-) -> Recipe:
-    """The recipe for so many training pictures: at effort 1 about 8,000 are seen, each at most 100 times."""
-    batch = 16
-    while batch > 4 and examples / batch < 8:
-        batch //= 2
-    return Recipe(
-        epochs=effort * min(100.0, max(4.0, 8_000 / max(1, examples))),
-        minutes=minutes,
-        batch=batch,
-        # AP of blood cells after two minutes, at rates 0.02 and 0.002: 45 %; at these 55 %
-        rate=0.05,
-        plain="adam",
-        plain_rate=5e-3,
-        decay=0.02,
-        ema=0.99,
-        smoothing=0.0,
-        start_size=1.0,
-        seed=seed,
-        augmentation=SceneAugmentation(mosaic=0.3 if examples >= 500 else 0.15),
-    )
+def recipe_of(examples: int, data: AnnotatedPictures, **dials: Any) -> Recipe:
+    """More mosaics where there are pictures enough to make new ones of."""
+    return scene_recipe(examples, SceneAugmentation(mosaic=0.3 if examples >= 500 else 0.15), **dials)
 
 
 def _head(data: AnnotatedPictures, frontend: Frontend, size: int) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from macaw.files import Stage
 from macaw.frontends.base import Frontend
 from macaw.heads.scene import Scene, classes_of
 from macaw.metrics.masks import Confusion
-from macaw.recognition.scene_fit import Job, SceneOptions, Seen, Way, checked, fit_scenes
+from macaw.recognition.scene_fit import Job, SceneOptions, Seen, Way, checked, fit_scenes, scene_recipe
 from macaw.recognition.scene_judge import SceneJudge
 from macaw.results.mask_decode import decode_mask
 from macaw.tasks import Task
@@ -103,27 +103,9 @@ class MaskJudge(SceneJudge):
         return 1 - float((right[union > 0] / union[union > 0]).mean()) if union.any() else 1.0
 
 
-def recipe_of(
-    examples: int, data: MaskedPictures, *, effort: float, minutes: float | None, seed: int
-) -> Recipe:
-    """The recipe for so many training pictures: at effort 1 about 8,000 are seen, each at most 100 times."""
-    batch = 16
-    while batch > 4 and examples / batch < 8:
-        batch //= 2
-    return Recipe(
-        epochs=effort * min(100.0, max(4.0, 8_000 / max(1, examples))),
-        minutes=minutes,
-        batch=batch,
-        rate=0.05,
-        plain="adam",
-        plain_rate=5e-3,
-        decay=0.02,
-        ema=0.99,
-        smoothing=0.0,
-        start_size=1.0,
-        seed=seed,
-        augmentation=SceneAugmentation(zoom=0.5, shift=0.1, colour=0.3),
-    )
+def recipe_of(examples: int, data: MaskedPictures, **dials: Any) -> Recipe:
+    """A recipe for so many training pictures."""
+    return scene_recipe(examples, SceneAugmentation(colour=0.3), **dials)
 
 
 def _head(data: MaskedPictures, frontend: Frontend, size: int) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from macaw.frontends.base import Frontend
 from macaw.heads.scene import Scene, points_of
 from macaw.metrics.points import box_side, score_points
 from macaw.recognition.fit_boxes import side_of as side_of_boxes
-from macaw.recognition.scene_fit import Job, SceneOptions, Seen, Way, checked, fit_scenes
+from macaw.recognition.scene_fit import Job, SceneOptions, Seen, Way, checked, fit_scenes, scene_recipe
 from macaw.recognition.scene_judge import SceneJudge
 from macaw.results.point_decode import decode_simcc
 from macaw.tasks import Task
@@ -103,28 +103,11 @@ class PointJudge(SceneJudge):
         return float(np.nanmean(scores.errors))
 
 
-def recipe_of(
-    examples: int, data: AnnotatedPictures, *, effort: float, minutes: float | None, seed: int
-) -> Recipe:
-    """The recipe for so many training pictures: at effort 1 about 60,000 are seen, each at most 100 times."""
-    batch = 64
-    while batch > 8 and examples / batch < 16:
-        batch //= 2
+def recipe_of(examples: int, data: AnnotatedPictures, **dials: Any) -> Recipe:
+    """Pictures are mirrored only where it is known what that makes of their points."""
     known = data.skeleton is not None and data.skeleton.flips is not None
-    return Recipe(
-        epochs=effort * min(100.0, max(4.0, 60_000 / max(1, examples))),
-        minutes=minutes,
-        batch=batch,
-        rate=0.05,
-        plain="adam",
-        plain_rate=5e-3,
-        decay=0.02,
-        ema=0.99,
-        smoothing=0.0,
-        start_size=1.0,
-        seed=seed,
-        augmentation=SceneAugmentation(flip=0.5 if known else 0.0, zoom=0.25, shift=0.1, colour=0.3),
-    )
+    how = SceneAugmentation(flip=0.5 if known else 0.0, zoom=0.25, colour=0.3)
+    return scene_recipe(examples, how, seen=60_000, most=64, **dials)
 
 
 def _head(data: AnnotatedPictures, frontend: Frontend, size: int) -> dict[str, Any]:

@@ -49,6 +49,8 @@ tbody:target { background: var(--raised); }
 }
 """
 
+SHOWN = 6  # metrics in a row: a detector has twelve, and their intervals must not be torn apart
+
 
 def board_page(records: Sequence[Record], notes: Sequence[str] = ()) -> str:
     """The page of these records; `notes` are what the reader should know of the file they came from."""
@@ -72,11 +74,16 @@ def _lede(records: Sequence[Record], series: Sequence[Series]) -> str:
 def _section(series: Series) -> str:
     metric = series.metrics[0]
     better = "lower" if lower_is_better(metric) else "higher"
-    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in ("row", "model", *series.metrics))
+    heads = "".join(
+        f'<th scope="col">{escape(name)}</th>' for name in ("row", "model", *series.metrics[:SHOWN])
+    )
     rows = "\n".join(_row(series, one) for one in reversed(series.records))
+    hidden = len(series.metrics) - SHOWN
+    more = f"{hidden} more are in <code>macaw board --json</code>." if hidden > 0 else ""
     return f"""<section aria-labelledby="{_id(series)}">
 <h2 id="{_id(series)}">{escape(series.title)}</h2>
-<p class="quiet">{escape(series.note)}. By {escape(metric)}, {better} is better; 95{NBSP}% intervals.</p>
+<p class="quiet">{escape(series.note)}. By {escape(metric)}, {better} is better; 95{NBSP}% intervals.
+{more}</p>
 {plot(series, metric)}
 <table>
 <thead><tr>{heads}</tr></thead>
@@ -87,7 +94,7 @@ def _section(series: Series) -> str:
 
 
 def _row(series: Series, record: Record) -> str:
-    cells = "\n".join(_score(series, record, name) for name in series.metrics)
+    cells = "\n".join(_score(series, record, name) for name in series.metrics[:SHOWN])
     facts = escape(
         f"{record.engine}; commit {record.commit}; weights {record.weights[:HASH]}; seed {record.seed}; "
         f"{record.machine}; {record.seconds:,.1f} s"
@@ -96,7 +103,7 @@ def _row(series: Series, record: Record) -> str:
 <tr><th scope="row"><code>{record.row}</code><br><small class="quiet">{day(record.when)}</small></th>
 <td data-name="model">{escape(record.model)}</td>
 {cells}</tr>
-<tr class="again"><td colspan="{2 + len(series.metrics)}"><code>{escape(record.command)}</code><br>
+<tr class="again"><td colspan="{2 + len(series.metrics[:SHOWN])}"><code>{escape(record.command)}</code><br>
 <span class="quiet">{facts}</span></td></tr>
 </tbody>"""
 
