@@ -20,14 +20,14 @@ from macaw.data.objects import Annotated, AnnotatedPictures
 from macaw.data.reading import Reading, in_order, one_each
 from macaw.data.rows import Box, Row, gathered, places
 from macaw.data.tables import (
-    _IMAGE,
+    IMAGE,
     SUFFIXES,
-    _csv_records,
-    _json_records,
-    _picture,
-    _split,
-    _text,
     columns_of,
+    csv_records,
+    json_records,
+    picture_in,
+    split_in,
+    text_of,
 )
 from macaw.data.upright import upright_sizes
 from macaw.errors import DataError
@@ -102,7 +102,7 @@ def _columns(path: Path) -> _Columns | None:
     """The columns of boxes; None where a table has none."""
     clean = {column.strip().lower(): column for column in reversed(columns_of(path)[0])}
     sides = next((some for some in _SIDES if clean.keys() >= set(some)), None)
-    image = next((clean[name] for name in _IMAGE if name in clean), None)
+    image = next((clean[name] for name in IMAGE if name in clean), None)
     if sides is None or image is None:
         return None
     label = next((clean[name] for name in _LABEL if name in clean), "")
@@ -115,8 +115,8 @@ def _read(path: Path, split: str, reading: Reading) -> dict[str, _Sheet]:
     columns = _columns(path)
     if columns is None or not columns.label:
         raise DataError(f"{path}, row 1, field 'label': no such column; name one label")
-    text = _text(path)
-    records = (_json_records if path.suffix.lower() == ".jsonl" else _csv_records)(path, text)[1]
+    text = text_of(path)
+    records = (json_records if path.suffix.lower() == ".jsonl" else csv_records)(path, text)[1]
     splits: dict[str, _Sheet] = defaultdict(dict)
     pictures: dict[str, Path] = {}  # a file is looked for once
     for row, record in records:
@@ -125,7 +125,7 @@ def _read(path: Path, split: str, reading: Reading) -> dict[str, _Sheet]:
             name = fields.get(columns.image, "")
             picture = pictures.get(name) or _found((path, row), columns.image, name, reading)
             pictures[name] = picture
-            home = _split((path, row), columns.split, fields.get(columns.split)) if columns.split else split
+            home = split_in((path, row), columns.split, fields.get(columns.split)) if columns.split else split
             line = _line(path, row, fields, columns)
         except DataError as problem:
             reading.problems.refused(problem)
@@ -141,7 +141,7 @@ def _read(path: Path, split: str, reading: Reading) -> dict[str, _Sheet]:
 def _found(where: tuple[Path, int], column: str, name: str, reading: Reading) -> Path:
     """The picture of a row. A close name is looked for only a few times, as that reads a folder."""
     if len(reading.problems) < _HINTED or not name:
-        return _picture(where, column, name)
+        return picture_in(where, column, name)
     path = where[0].parent / name.replace("\\", "/")
     if not os.path.isfile(path):
         raise DataError(f"{where[0]}, row {where[1]}, field '{column}': no such file: '{shown(name)}'")

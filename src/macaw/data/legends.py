@@ -14,7 +14,7 @@ from macaw.data.examples import listed, nfc
 from macaw.data.find import entries
 from macaw.data.masked import IGNORE, Colour, Legend
 from macaw.data.reading import lines_of
-from macaw.data.tables import _text
+from macaw.data.tables import text_of
 from macaw.errors import DataError
 
 UNLABELLED = frozenset({"unlabelled", "unlabeled", "void", "ignore", "ignored", "not labelled"})
@@ -137,7 +137,7 @@ def _txt_entries(file: Path) -> list[Entry]:
 
 def _coloured(file: Path) -> bool:
     try:
-        head = next(csv.reader(io.StringIO(_text(file), newline="")), [])
+        head = next(csv.reader(io.StringIO(text_of(file), newline="")), [])
     except (DataError, csv.Error):
         return False
     return set(_FIELDS) <= {column.strip().lower() for column in head}
@@ -145,7 +145,7 @@ def _coloured(file: Path) -> bool:
 
 def _csv_entries(file: Path) -> list[Entry]:
     """Columns name, r, g, b and perhaps train_id; the number of a row is its number in masks of indices."""
-    records = csv.DictReader(io.StringIO(_text(file), newline=""))
+    records = csv.DictReader(io.StringIO(text_of(file), newline=""))
     rows = []
     for number, record in enumerate(records):
         fields = {str(key).strip().lower(): str(value or "").strip() for key, value in record.items()}

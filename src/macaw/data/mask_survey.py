@@ -22,7 +22,7 @@ from macaw.data.guard import quiet
 from macaw.data.hashing import in_chunks
 from macaw.data.mask_rules import found
 from macaw.data.masked import IGNORE, MaskedPictures, read_mask
-from macaw.data.maskfolders import _laid_out
+from macaw.data.maskfolders import laid_out
 from macaw.data.problems import Problems
 from macaw.data.survey import Survey
 from macaw.errors import DataError, InputError
@@ -94,7 +94,7 @@ def survey_masks(path: Path, *, progress: Callable[[int, int], None] | None = No
         raise InputError(no_such(path))
     held = MaskSurvey(path, multi=True)
     try:
-        held.data = _laid_out(path, held.problems)
+        held.data = laid_out(path, held.problems)
     except DataError as problem:
         held.problems.refused(problem)
         return held

@@ -16,7 +16,7 @@ from PIL import Image
 
 from macaw.data.examples import count
 from macaw.data.guard import quiet, refused
-from macaw.data.pictures import _open
+from macaw.data.pictures import open_bytes
 from macaw.data.sources import PackItem, source_bytes, source_name
 from macaw.errors import DataError, InputError
 
@@ -99,7 +99,7 @@ def raw_mask(item: Any) -> np.ndarray:
         return _numbers(inner)
     data = source_bytes(inner)
     with quiet(), refused(name, data):
-        picture = _open(data)
+        picture = open_bytes(data)
         if picture.format == "JPEG":
             raise DataError(f"{name} is a JPEG, which blurs the numbers of a mask; save masks as PNG")
         return _numbers(picture)

@@ -53,7 +53,7 @@ def read_masked(
     if not 0 <= val_share < 1:
         raise InputError(f"val_share {val_share} is not a share; give 0 or more, below 1")
     problems = Problems()
-    data = _laid_out(path, problems)
+    data = laid_out(path, problems)
     for some in data.splits.values():
         step = max(1, len(some) // _SAMPLED)
         _look(some, data.legend, problems, range(0, len(some), step))
@@ -69,7 +69,7 @@ def scan_masked(path: str | Path) -> tuple[MaskedPictures | None, list[Problem]]
     """What can be read, and every problem, all masks looked at; nothing is refused."""
     problems = Problems()
     try:
-        data = _laid_out(Path(path), problems)
+        data = laid_out(Path(path), problems)
     except DataError as problem:
         problems.refused(problem)
         return None, list(problems)
@@ -78,7 +78,8 @@ def scan_masked(path: str | Path) -> tuple[MaskedPictures | None, list[Problem]]
     return data, list(problems)
 
 
-def _laid_out(path: Path, problems: Problems) -> MaskedPictures:
+def laid_out(path: Path, problems: Problems) -> MaskedPictures:
+    """Pictures and masks of every split, as they lie on disk. Raises InputError, DataError."""
     if not path.exists():
         raise InputError(no_such(path))
     pairs = mask_pairs(path, problems) if path.is_dir() else {}

@@ -111,7 +111,7 @@ def _read_npz(path: Path, classes: dict[int, str]) -> Examples:
                         f"{path}: no field '{field}' ({what}); beside blob and off it has: {fields}"
                     )
             off, labels = arrays["off"], arrays["label"]
-            blob = _mapped(path, "blob.npy")
+            blob = mapped(path, "blob.npy")
             if blob is None:  # compressed
                 blob = arrays["blob"]
     except DataError:
@@ -151,7 +151,7 @@ def _check_arrays(path: Path, blob: np.ndarray, off: np.ndarray, labels: np.ndar
         raise DataError(f"{path}, field 'off': {where}, but must rise within the {len(blob)} bytes of blob")
 
 
-def _mapped(path: Path, member: str) -> np.ndarray | None:
+def mapped(path: Path, member: str) -> np.ndarray | None:
     """An array of an uncompressed `.npz`, mapped from disk; None when it is compressed."""
     with zipfile.ZipFile(path) as archive, path.open("rb") as file:
         info = archive.getinfo(member)

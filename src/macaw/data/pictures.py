@@ -65,7 +65,7 @@ def read_picture(
         if isinstance(source, np.ndarray):
             picture, turn = from_array(source, levels), None
         else:
-            opened = source if data is None else _open(data, at_least)
+            opened = source if data is None else open_bytes(data, at_least)
             picture = _decode(opened, data, levels)
             turn = _UPRIGHT.get(_orientation(opened))
         if at_least and (factor := min(picture.size) // at_least) > 1:
@@ -97,10 +97,10 @@ def _deep(source: Any) -> Deep | None:
         return deep_samples(inner, None)
     data = source_bytes(inner)
     with refused(source_name(source), data):
-        return deep_samples(_open(data), lambda: _open(data))
+        return deep_samples(open_bytes(data), lambda: open_bytes(data))
 
 
-def _open(data: bytes, at_least: int | None = None) -> Image.Image:
+def open_bytes(data: bytes, at_least: int | None = None) -> Image.Image:
     """The picture in `data`, not decoded yet; a large JPEG is set to decode at 1/2, 1/4 or 1/8 size."""
     kind = picture_format(data)
     if kind is None:
@@ -117,7 +117,7 @@ def _open(data: bytes, at_least: int | None = None) -> Image.Image:
 
 def _decode(picture: Image.Image, data: bytes | None, levels: Levels | None) -> Image.Image:
     """The pixels of an opened picture, mode RGB, not turned upright yet."""
-    deep = deep_samples(picture, None if data is None else lambda: _open(data))
+    deep = deep_samples(picture, None if data is None else lambda: open_bytes(data))
     if deep is not None:
         return to_picture(deep, levels)
     picture.load()

@@ -15,14 +15,14 @@ from macaw.data.reading import Reading, in_order, one_each
 from macaw.data.rows import Row, gathered, places
 from macaw.data.skeletons import named_skeleton
 from macaw.data.tables import (
-    _IMAGE,
+    IMAGE,
     SUFFIXES,
-    _csv_records,
-    _json_records,
-    _picture,
-    _split,
-    _text,
     columns_of,
+    csv_records,
+    json_records,
+    picture_in,
+    split_in,
+    text_of,
 )
 from macaw.data.upright import upright_sizes
 from macaw.errors import DataError
@@ -84,7 +84,7 @@ def _columns(path: Path) -> _Columns | None:
     clean = {column.strip().lower(): column for column in reversed(written)}
     firsts = [column.strip() for column in written if column.strip().lower().endswith("_x")]
     points = tuple(column[:-2] for column in firsts if f"{column[:-2].lower()}_y" in clean)
-    image = next((clean[name] for name in _IMAGE if name in clean), None)
+    image = next((clean[name] for name in IMAGE if name in clean), None)
     if image is None or not points:
         return None
     sides = tuple(clean[side] for side in _SIDES) if clean.keys() >= set(_SIDES) else ()
@@ -94,12 +94,12 @@ def _columns(path: Path) -> _Columns | None:
 def _read(path: Path, split: str, reading: Reading) -> dict[str, list[_Line]]:
     columns = _columns(path)
     assert columns is not None  # noqa: S101 (tables without were passed over)
-    text = _text(path)
-    records = (_json_records if path.suffix.lower() == ".jsonl" else _csv_records)(path, text)[1]
+    text = text_of(path)
+    records = (json_records if path.suffix.lower() == ".jsonl" else csv_records)(path, text)[1]
     found: dict[str, list[_Line]] = {}
     for row, record in records:
         try:
-            home = _split((path, row), columns.split, record.get(columns.split)) if columns.split else split
+            home = split_in((path, row), columns.split, record.get(columns.split)) if columns.split else split
             found.setdefault(home, []).append(_line(path, row, record, columns))
         except DataError as problem:
             reading.problems.refused(problem)
@@ -110,7 +110,7 @@ def _read(path: Path, split: str, reading: Reading) -> dict[str, list[_Line]]:
 
 def _line(path: Path, row: int, record: dict[str, object], columns: _Columns) -> _Line:
     fields = {key.strip().lower(): str(value or "").strip() for key, value in record.items()}
-    picture = _picture((path, row), columns.image, fields.get(columns.image.strip().lower()))
+    picture = picture_in((path, row), columns.image, fields.get(columns.image.strip().lower()))
     points = []
     for name in columns.points:
         x, y, v = (fields.get(f"{name.lower()}{end}", "") for end in ("_x", "_y", "_v"))

@@ -16,12 +16,12 @@ from macaw.data.survey import Survey
 from macaw.data.tables import (
     SUFFIXES,
     Record,
-    _header,
-    _labels,
-    _roles,
-    _split,
-    _text,
     columns_of,
+    header_of,
+    labels_in,
+    roles_of,
+    split_in,
+    text_of,
 )
 from macaw.errors import DataError, did_you_mean
 
@@ -75,9 +75,9 @@ class _Table:
     def read(self) -> str:
         """Take down every row; answers "label" or "labels", or "" for a table that cannot be read at all."""
         try:
-            text = _text(self.path)
+            text = text_of(self.path)
             columns, records = self._records(text)
-            image, label, split = _roles(self.path, columns)
+            image, label, split = roles_of(self.path, columns)
         except (DataError, csv.Error) as problem:
             self.held.report("table-bad", 1, str(problem))
             return ""
@@ -91,10 +91,10 @@ class _Table:
 
     def _row(self, row: int, record: dict[str, object], columns: tuple[str, str, str]) -> None:
         image, label, split = columns
-        picture = self._picture(row, record.get(image))
+        picture = self.picture_in(row, record.get(image))
         try:
-            labels = _labels((self.path, row), label, record.get(label), multi=self.multi)
-            home = _split((self.path, row), split, record.get(split)) if split else self.split
+            labels = labels_in((self.path, row), label, record.get(label), multi=self.multi)
+            home = split_in((self.path, row), split, record.get(split)) if split else self.split
         except DataError as problem:
             self.bad.append(str(problem).removeprefix(f"{self.path}, "))
             return
@@ -102,7 +102,7 @@ class _Table:
         if picture:
             self.held.add(picture, labels, home)
 
-    def _picture(self, row: int, value: object) -> Path | None:
+    def picture_in(self, row: int, value: object) -> Path | None:
         text = value.strip() if isinstance(value, str) else ""
         if not text:
             self.bad.append(f"row {row}: no picture is named")
@@ -140,7 +140,7 @@ class _Table:
         if self.path.suffix.lower() == ".jsonl":
             records = list(self._json_rows(text))
             return list(dict.fromkeys(key for _, record in records for key in record)), iter(records)
-        delimiter, columns = _header(text)
+        delimiter, columns = header_of(text)
         return columns, self._csv_rows(text, delimiter, columns)
 
     def _csv_rows(self, text: str, delimiter: str, columns: list[str]) -> Iterator[Record]:

@@ -21,7 +21,7 @@ from macaw.data.find import entries, shown
 from macaw.errors import DataError, did_you_mean
 
 SUFFIXES = frozenset({".csv", ".tsv", ".jsonl"})
-_IMAGE = ("image", "path", "file", "filename", "file_name")
+IMAGE = ("image", "path", "file", "filename", "file_name")
 _LABEL = ("label", "labels")
 _DELIMITERS = (",", ";", "\t")
 _SPLIT_WORDS = "train, val, valid, validation, test"
@@ -91,11 +91,11 @@ def columns_of(path: Path) -> tuple[list[str], bool]:
             first = json.loads(head)
             columns = list(first) if isinstance(first, dict) else []
         else:
-            columns = _header(head)[1]
+            columns = header_of(head)[1]
     except (OSError, ValueError, RecursionError, csv.Error):
         return [], False
     clean = {column.strip().lower() for column in columns}
-    return columns, bool(clean.intersection(_IMAGE) and clean.intersection(_LABEL))
+    return columns, bool(clean.intersection(IMAGE) and clean.intersection(_LABEL))
 
 
 def _labelled(path: Path, splits: Splits, notes: list[str], *, multi: bool) -> LabelledPictures:
@@ -135,17 +135,17 @@ def _conflicts(splits: Splits) -> list[str]:
 
 def _read(path: Path) -> tuple[list[_Row], bool, list[str]]:
     """Rows, whether the column is `labels`, and notes. Raises DataError that names file, row and field."""
-    text = _text(path)
+    text = text_of(path)
     jsonl = path.suffix.lower() == ".jsonl"
-    columns, records = _json_records(path, text) if jsonl else _csv_records(path, text)
-    image, label, split = _roles(path, columns)
+    columns, records = json_records(path, text) if jsonl else csv_records(path, text)
+    image, label, split = roles_of(path, columns)
     multi = label.strip().lower() == "labels"
     rows = []
     for row, record in records:
         where = (path, row)
-        picture = _picture(where, image, record.get(image))
-        labels = _labels(where, label, record.get(label), multi=multi)
-        rows.append(_Row(picture, labels, _split(where, split, record.get(split)) if split else ""))
+        picture = picture_in(where, image, record.get(image))
+        labels = labels_in(where, label, record.get(label), multi=multi)
+        rows.append(_Row(picture, labels, split_in(where, split, record.get(split)) if split else ""))
     if not rows:
         raise DataError(f"{path} has a header but no rows; list one picture in each row")
     notes = []
@@ -157,7 +157,8 @@ def _read(path: Path) -> tuple[list[_Row], bool, list[str]]:
     return rows, multi, notes
 
 
-def _text(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """The text of a table. Raises DataError where it cannot be read, or is not UTF-8."""
     try:
         data = path.read_bytes()
     except OSError as problem:
@@ -173,12 +174,12 @@ def _text(path: Path) -> str:
     return text
 
 
-def _header(text: str) -> tuple[str, list[str]]:
+def header_of(text: str) -> tuple[str, list[str]]:
     """The delimiter and the columns: whichever delimiter yields columns we know, else the most columns."""
 
     def merit(delimiter: str) -> tuple[int, int]:
         names = {name.strip().lower() for name in _first(text, delimiter)}
-        return len(names.intersection((*_IMAGE, *_LABEL, "split"))), len(names)
+        return len(names.intersection((*IMAGE, *_LABEL, "split"))), len(names)
 
     best = max(_DELIMITERS, key=merit)
     return best, _first(text, best)
@@ -188,9 +189,10 @@ def _first(text: str, delimiter: str) -> list[str]:
     return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
 
 
-def _csv_records(path: Path, text: str) -> tuple[list[str], Iterator[Record]]:
+def csv_records(path: Path, text: str) -> tuple[list[str], Iterator[Record]]:
+    """The columns, and each row as its number and its fields. Raises DataError, with the row."""
     try:
-        delimiter, columns = _header(text)
+        delimiter, columns = header_of(text)
     except csv.Error as problem:
         raise DataError(f"{path}, row 1: {problem}; check its quotes") from problem
     return columns, _csv_rows(path, text, delimiter, columns)
@@ -213,7 +215,8 @@ def _csv_rows(path: Path, text: str, delimiter: str, columns: list[str]) -> Iter
         raise DataError(f"{path}, row {row}: {problem}; check its quotes") from problem
 
 
-def _json_records(path: Path, text: str) -> tuple[list[str], Iterator[Record]]:
+def json_records(path: Path, text: str) -> tuple[list[str], Iterator[Record]]:
+    """The same of JSON lines. Raises DataError, with the row."""
     records: list[Record] = []
     for row, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
@@ -229,14 +232,14 @@ def _json_records(path: Path, text: str) -> tuple[list[str], Iterator[Record]]:
     return columns, iter(records)
 
 
-def _roles(path: Path, columns: list[str]) -> tuple[str, str, str]:
+def roles_of(path: Path, columns: list[str]) -> tuple[str, str, str]:
     """The columns' own names for image, label or labels, and split ('' when absent)."""
     clean = {column.strip().lower(): column for column in reversed(columns)}
-    image = next((clean[name] for name in _IMAGE if name in clean), None)
+    image = next((clean[name] for name in IMAGE if name in clean), None)
     labels = [clean[name] for name in _LABEL if name in clean]
     if len(labels) > 1:
         raise DataError(f"{path} has both columns 'label' and 'labels'; keep one")
-    for role, found, names in (("image", image, _IMAGE), ("label", labels, _LABEL)):
+    for role, found, names in (("image", image, IMAGE), ("label", labels, _LABEL)):
         if not found:
             close = next((hint for column in columns if (hint := did_you_mean(column, names))), "")
             raise DataError(
@@ -254,7 +257,8 @@ def _refuse(where: Where, field: str, words: str) -> NoReturn:
     raise DataError(f"{where[0]}, row {where[1]}, field '{field.strip()}': {words}")
 
 
-def _picture(where: Where, field: str, value: object) -> Path:
+def picture_in(where: Where, field: str, value: object) -> Path:
+    """The picture that a field names, beside the table. Raises DataError where there is none."""
     text = value.strip() if isinstance(value, str) else ""
     if not text:
         _refuse(where, field, "empty; give the path of a picture, relative to the table")
@@ -272,7 +276,8 @@ def _picture(where: Where, field: str, value: object) -> Path:
     _refuse(where, field, f"{what}: '{shown(text)}' (paths are relative to {base}).{hint}")
 
 
-def _labels(where: Where, field: str, value: object, *, multi: bool) -> tuple[str, ...]:
+def labels_in(where: Where, field: str, value: object, *, multi: bool) -> tuple[str, ...]:
+    """The labels in a field, several with `multi`. Raises DataError where it is empty."""
     if not multi:
         text = value.strip() if isinstance(value, str) else ""
         if value is not None and not isinstance(value, str):
@@ -289,7 +294,8 @@ def _labels(where: Where, field: str, value: object, *, multi: bool) -> tuple[st
     return tuple(dict.fromkeys(names))
 
 
-def _split(where: Where, field: str, value: object) -> str:
+def split_in(where: Where, field: str, value: object) -> str:
+    """The split that a field names. Raises DataError for another word."""
     text = value.strip() if isinstance(value, str) else ""
     split = SPLITS.get(text.lower())
     if split is None:
