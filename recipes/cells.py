@@ -10,17 +10,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-
 from macaw import tasks, verbs, zoo
 from macaw.data.annotated import read_annotated
-from macaw.metrics.coco_ap import score_boxes
-from macaw.results.box_scores import BoxScores
-from macaw.results.boxes import Boxes
 from macaw.training.progress import Bar
-from recipes.finishing import finish
-
-MOST = 100  # boxes of the baseline in a picture, as many as COCO's average precision looks at
+from recipes.finishing import finish, usual_boxes
 
 LIMITS = (
     "Trained on 205 pictures of stained smears from one microscope. Another stain, another magnification or "
@@ -33,26 +26,6 @@ TERMS = {
 }
 
 
-def usual_places(folder: Path) -> BoxScores:
-    """The scores on test of an answer that gives every picture the same boxes: those of one of train."""
-    data = read_annotated(folder)
-    train, test = data.splits["train"], data.splits["test"]
-    boxes = np.concatenate([objects.xyxy for objects in train.objects])
-    labels = np.concatenate([objects.labels for objects in train.objects])
-    some = np.random.default_rng(0).permutation(len(boxes))[:MOST]
-    share = np.bincount(labels) / len(labels)
-    some = some[np.argsort(-share[labels[some]], kind="stable")]
-    scores = share[labels[some]].astype(np.float32)
-    answers = [
-        Boxes(
-            names=data.names, xyxy=boxes[some].astype(np.float32), labels=labels[some], scores=scores,
-            size=(int(width), int(height)),
-        )
-        for width, height in test.sizes
-    ]  # fmt: skip
-    return score_boxes(answers, test.objects, data.names)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("../shared/data/det_bccd"))
@@ -60,7 +33,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=zoo.FOLDER / "blood-cells")
     parser.add_argument("--resume", action="store_true")
     chosen = parser.parse_args()
-    start = tasks.find("detect").embedded
+    start, data = tasks.find("detect").embedded, read_annotated(chosen.data)
     with Bar() as bar:
         verbs.train(
             "detect",
@@ -77,7 +50,7 @@ def main() -> None:
         name="blood-cells",
         split="test",
         measured="BCCD test (official, 72 pictures of 416 x 312)",
-        baselines={"baseline: a hundred boxes of train in every picture": usual_places(chosen.data).metrics},
+        baselines={"baseline: a hundred boxes of train in every picture": usual_boxes(data, "test").metrics},
         training={
             "data": "205 pictures of BCCD",
             "start": start,

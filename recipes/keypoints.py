@@ -23,9 +23,9 @@ SIZE = 96  # pixels: that of the pack's faces
 
 LIMITS = (
     "Knows one face at a time, cut out as a square 1.35 times as wide as its points; it does not find the "
-    "face. Trained on 3,115 frames of videos, many of them blurred, whose points were set by a program: it is "
-    "no more exact than that, and every person of the test is in train too. Faces in profile and hidden ones "
-    "are beyond it. For real work reach for a model made for faces, such as MediaPipe's face landmarks."
+    "face. Trained on 3,115 frames of videos, many of them blurred, whose points were set by a program: it "
+    "is no more exact than that, and every person of the test is in train too. Faces in profile and hidden "
+    "ones are beyond it. For real work reach for a model made for faces, such as MediaPipe's face landmarks."
 )
 TERMS = {
     "code": "Apache-2.0",
