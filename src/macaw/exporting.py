@@ -20,6 +20,7 @@ from macaw.data.proof import (
     proof_of,
     proof_of_masks,
     proof_of_objects,
+    proof_of_pictures,
     proof_of_points,
     proof_without_data,
 )
@@ -28,8 +29,9 @@ from macaw.files import atomic_write
 from macaw.metrics.proving import Trial, prove
 from macaw.model import Model
 from macaw.results.exported import Exported
+from macaw.results.joint_parity import JointParity
 from macaw.runtime.ir import convert, save_ir
-from macaw.runtime.places import check_target
+from macaw.runtime.places import card_of, check_target
 from macaw.runtime.single import described, whole_model
 from macaw.samples import SAMPLES, at_hand
 
@@ -89,6 +91,10 @@ def _check(model: Model, path: Path, precision: str, data: str | Path | None) ->
         raise InputError(f"'{model.folder}' is an export to OpenVINO; export the model's folder or its .onnx")
     if precision == "int8" and model.card.exported.get("precision") == "int8":
         raise InputError(f"'{model.folder}' is int8 already; export the model that it was made from")
+    if model.folder.is_file() and card_of(model.folder).task != model.card.task:
+        raise InputError(
+            f"'{model.folder}' holds several parts; export one from the folder of the joined model"
+        )
     if precision == "int8" and data is None:
         raise InputError(
             "int8 is calibrated on pictures: give some hundred as training saw them, --data my-pictures/"
@@ -100,13 +106,15 @@ def _check(model: Model, path: Path, precision: str, data: str | Path | None) ->
 
 def _proof(model: Model, data: str | Path | None, precision: str) -> Proof:
     """The pictures of `data`, or without any the photographs that are on this machine."""
+    if data is not None and model.card.parts:
+        return proof_of_pictures(data, calibrated=precision == "int8")
     if data is not None:
         names, calibrated = model.card.names, precision == "int8"
         if read := _PROOFS.get(tasks.find(model.card.task).gives):
             return read(data, names, calibrated=calibrated)
         return proof_of(data, names, multi=model.card.decode["multi"], calibrated=calibrated)
     found, _ = at_hand(SAMPLES)
-    return proof_without_data([read_picture(sample.path) for sample in found])
+    return proof_without_data([read_picture(sample.input) for sample in found])
 
 
 def _writer(path: Path, whole: bytes) -> Callable[[Path, Card], Path]:
@@ -120,4 +128,10 @@ def _writer(path: Path, whole: bytes) -> Callable[[Path, Card], Path]:
 def _compared(model: Model, trial: Model, precision: str, proof: Proof, watcher: Watcher | None) -> Any:
     before = model.card.exported.get("precision", PRECISIONS[0])
     between = f"{model.engine}, {before}", f"{trial.engine}, {precision}"
-    return prove(Trial(model, trial, proof, between, watcher.read if watcher else None))
+
+    def proved(one: Model, other: Model) -> Any:
+        return prove(Trial(one, other, proof, between, watcher.read if watcher else None))
+
+    if model.card.parts:  # against each part as it answers alone
+        return JointParity({name: proved(model.part(name), trial.part(name)) for name in model.card.parts})
+    return proved(model, trial)

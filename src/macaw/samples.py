@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
+from macaw.data.pictures import read_picture
 from macaw.errors import InputError, MissingExtra
 
 
@@ -53,11 +56,22 @@ class Sample:
     author: str
     terms: str  # the licence, as the package states it
     shows: tuple[str, ...] = ()  # classes, any of which would be a right answer; none where no table has one
+    part: tuple[int, int, int, int] | None = (
+        None  # left, top, right, bottom, if only that is shown
+    )
 
     @property
     def path(self) -> Path:
         """Where it lies on this machine; raises as `Package.path`."""
         return self.package.path(self.file)
+
+    @property
+    def input(self) -> Path | np.ndarray:
+        """What a model is given: the file, or the part of it, (H, W, 3) uint8, that is meant."""
+        if self.part is None:
+            return self.path
+        left, top, right, bottom = self.part
+        return read_picture(self.path)[top:bottom, left:right]
 
 
 SCIKIT_IMAGE = Package("scikit-image", "skimage", "data", extra="tour")
@@ -121,6 +135,39 @@ SAMPLES: dict[str, Sample] = {
             author="NASA",
             terms="released into the public domain",
             shows=("person",),
+        ),
+        Sample(
+            name="camera",
+            kind="picture",
+            package=SCIKIT_IMAGE,
+            file="camera.png",
+            title="A man with a camera",
+            alt="A photographer in a long coat on a lawn, buildings and a bright sky behind; without colour",
+            author="Lav Varshney",
+            terms="CC0",
+            shows=("Building", "Sky"),
+        ),
+        Sample(
+            name="hopper_face",
+            kind="picture",
+            package=MATPLOTLIB,
+            file="grace_hopper.jpg",
+            title="The face of Grace Hopper",
+            alt="The face of Grace Hopper, with glasses, turned a little to her right",
+            author="US Navy",
+            terms="public domain by its origin, a portrait by the US Navy",
+            part=(150, 128, 356, 334),
+        ),
+        Sample(
+            name="astronaut_face",
+            kind="picture",
+            package=SCIKIT_IMAGE,
+            file="astronaut.png",
+            title="The face of Eileen Collins",
+            alt="The smiling face of Eileen Collins",
+            author="NASA",
+            terms="released into the public domain",
+            part=(158, 68, 288, 198),
         ),
         Sample(
             name="hubble_deep_field",

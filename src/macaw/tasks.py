@@ -24,6 +24,7 @@ class Task:
     metric: str  # the number on the board
     embedded: str  # its folder in the zoo
     samples: tuple[str, ...]  # inputs of the tour, by their names in macaw.samples
+    others: tuple[str, ...] = ()  # more embedded models of the same row, each loaded by its own name
 
 
 TASKS: dict[str, Task] = {
@@ -58,6 +59,37 @@ TASKS: dict[str, Task] = {
             metric="AP",
             embedded="detect",
             samples=("chelsea", "coffee", "astronaut", "grace_hopper"),
+            others=("blood-cells",),
+        ),
+        Task(
+            name="segment",
+            alias="image-segmentation",
+            family="see",
+            does="Says of every pixel what it belongs to.",
+            takes="picture",
+            gives="Mask",
+            builder="recognizer",
+            frontend="image",
+            head="mask",
+            layouts=("pictures beside masks of class numbers or colours",),
+            metric="mIoU",
+            embedded="segment",
+            samples=("camera", "rocket", "grace_hopper"),
+        ),
+        Task(
+            name="keypoints",
+            alias="keypoint-detection",
+            family="see",
+            does="Finds named points of an object, such as the corners of the eyes of a face.",
+            takes="picture",
+            gives="Points",
+            builder="recognizer",
+            frontend="image",
+            head="point",
+            layouts=("CSV or TSV of points", ".pts files", "COCO", "YOLO", "packed arrays"),
+            metric="NME, box side",
+            embedded="keypoints",
+            samples=("hopper_face", "astronaut_face"),
         ),
     )
 }

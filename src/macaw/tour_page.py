@@ -141,7 +141,7 @@ def _shown(one: Answered) -> str:
     credit = f"{escape(sample.author)}: {escape(sample.terms)}. Comes with {escape(sample.package.name)}."
     if sample.kind != "picture":
         return f"<figcaption><p>{credit}</p></figcaption>"
-    photo = fragments.image(read_picture(sample.path), sample.alt, side=SIDE, kind="photo")
+    photo = fragments.image(read_picture(sample.input), sample.alt, side=SIDE, kind="photo")
     if one.seen is None or max(one.seen.shape) > SEEN:
         return f"{photo}\n<figcaption><p>{credit}</p></figcaption>"
     height, width = one.seen.shape[:2]

@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
 REPEATS = 9  # times that a thing is measured; the median of nine bears four slow ones
 WAYS = {"Labels": ("occlusion", "neighbours")}  # to explain an answer: those that need no torch; else all
-CHOICES = frozenset(
-    {"Labels"}
-)  # kinds of answer that choose among the names: the order tells how right they are
+CHOICES = frozenset({"Labels"})  # answers that choose among the names: their order tells how right they are
+PLACES = frozenset({"Points"})  # answers that say of every name where it is: no name can be wrong
 PATIENCE = 1.0  # seconds; a slow application is repeated less often, at least once
 
 
@@ -172,7 +171,7 @@ def _visited(task: Task, *, quick: bool) -> Visit:
     first = 0.0
     for sample in found:
         try:
-            answer = verbs.run(model, sample.path)
+            answer = verbs.run(model, sample.input)
         except InputError as problem:
             notes.append(str(problem))
             continue
@@ -187,16 +186,17 @@ def _visited(task: Task, *, quick: bool) -> Visit:
 
 
 def _answered(task: Task, model: Model, sample: Sample, answer: Result) -> Answered:
-    seconds = _typical(lambda: verbs.run(model, sample.path))
+    seconds = _typical(lambda: verbs.run(model, sample.input))
     names = model.card.names
     right = tuple(name for name in sample.shows if name in names)
-    return Answered(sample, answer, seconds, right, len(names), task.gives, _seen(model, sample))
+    classes = 0 if task.gives in PLACES else len(names)
+    return Answered(sample, answer, seconds, right, classes, task.gives, _seen(model, sample))
 
 
 def _why(task: Task, model: Model, sample: Sample, notes: list[str]) -> Result | None:
     """How the answer to a sample came about, as far as it takes no torch; a note where it cannot be said."""
     try:
-        found: Result = verbs.explain(model, sample.path, by=WAYS.get(task.gives))
+        found: Result = verbs.explain(model, sample.input, by=WAYS.get(task.gives))
     except MacawError as problem:
         notes.append(f"its answers are not explained here: {problem}")
         return None
@@ -220,7 +220,7 @@ def _seen(model: Model, sample: Sample) -> np.ndarray | None:
 
     from macaw.data.pictures import read_picture
 
-    prepared = model.prepare([read_picture(sample.path)])[0].transpose(1, 2, 0)  # (H, W, 3)
+    prepared = model.prepare([read_picture(sample.input)])[0].transpose(1, 2, 0)  # (H, W, 3)
     return np.asarray(np.clip(np.rint(255 * (prepared * how["std"] + how["mean"])), 0, 255), np.uint8)
 
 

@@ -21,20 +21,10 @@ from macaw.explanation.mask_picture import explain_mask
 from macaw.model import Model
 from macaw.results.mask_explanation import MaskExplanation
 from macaw.results.mask_explanation_pictures import bits_picture, probs_picture
-from macaw.tasks import TASKS
 from macaw.testing import check_result
 
 SIDE = 32
 NAMES = ("ground", "<i>kerb", "road")
-
-
-@pytest.fixture(autouse=True)
-def rows(monkeypatch: pytest.MonkeyPatch):
-    """A row of the table, whether it is there already or not."""
-    row = dataclasses.replace(
-        TASKS["detect"], name="segment", alias="", gives="Mask", head="mask", metric="mIoU", samples=()
-    )
-    monkeypatch.setitem(TASKS, "segment", row)
 
 
 class Known(Model):

@@ -19,20 +19,10 @@ from macaw.explanation.point_picture import explain_points
 from macaw.model import Model
 from macaw.results.point_explanation import PointExplanation
 from macaw.results.point_explanation_pictures import heat_picture
-from macaw.tasks import TASKS
 from macaw.testing import check_result
 
 SIDE, BINS = 64, 128
 NAMES = ("<i>nose", "left eye")
-
-
-@pytest.fixture(autouse=True)
-def rows(monkeypatch: pytest.MonkeyPatch):
-    """A row of the table, whether it is there already or not."""
-    row = dataclasses.replace(
-        TASKS["detect"], name="keypoints", alias="", gives="Points", head="point", metric="NME", samples=()
-    )
-    monkeypatch.setitem(TASKS, "keypoints", row)
 
 
 def hill(place: float, spread: float) -> np.ndarray:

@@ -1,11 +1,7 @@
-"""Masks and key points from files to answers, by the heads and the training they share with the detector.
-
-Their rows are not in the table yet: they are put there for these tests.
-"""
+"""Masks and key points from files to answers, by the heads and the training they share with the detector."""
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -13,21 +9,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 import macaw
-from macaw.tasks import TASKS
 
 torch = pytest.importorskip("torch")
 
 SIZE = (96, 64)
-
-
-@pytest.fixture(autouse=True)
-def rows(monkeypatch: pytest.MonkeyPatch):
-    """Two rows more."""
-    like = dataclasses.replace(TASKS["detect"], alias="", samples=())
-    segment = dataclasses.replace(like, name="segment", gives="Mask", head="mask", metric="mIoU")
-    points = dataclasses.replace(like, name="keypoints", gives="Points", head="point", metric="NME")
-    monkeypatch.setitem(TASKS, "segment", segment)
-    monkeypatch.setitem(TASKS, "keypoints", points)
 
 
 def painted(seed: int) -> tuple[Image.Image, Image.Image]:

@@ -83,6 +83,7 @@ class Way:
     recipe: Callable[..., Recipe]  # of the number of training pictures, the data, and Options.dials
     settled: Callable[[torch.nn.Module, Any, Card], Card] = lambda module, judge, card: card  # at the end
     flips: Callable[[Any], Sequence[int] | None] = lambda data: None  # what points become in a mirror
+    weighs: bool = False  # whether its loss can weigh classes
 
 
 @dataclass(frozen=True)
@@ -127,12 +128,12 @@ def fit_scenes(job: Job) -> bool:
 
 def _trained(job: Job) -> Made:
     options, data, way = job.options, job.data, job.way
-    if options.balance != "none":
-        raise InputError(f"balance={options.balance}: only a classifier weighs its classes; leave it out")
-    size = options.size or way.side(data.splits["train"])
+    if options.balance != "none" and not way.weighs:
+        raise InputError(f"balance={options.balance}: '{job.task.name}' weighs no classes; leave it out")
+    start = _start(job)
+    size = options.size or start.kept(options.tune) or way.side(data.splits["train"])
     if size % 32:
         raise InputError(f"size={size}: it must be a multiple of 32; take {-(-size // 32) * 32}")
-    start = _start(job)
     prepare = {**start.prepare, "size": size, "resize": "letter", "levels": None}
     recipe = options.tuned(way.recipe(len(data.splits["train"]), data, **options.dials))
     card = _card(job, start, prepare, recipe)
