@@ -1,4 +1,4 @@
-"""Finding pictures: files, folders and globs become one list of paths, always in the same natural order."""
+"""Finding pictures and videos: files, folders and globs become one list of paths, in one natural order."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from macaw.errors import InputError, did_you_mean
 
 SUFFIXES = frozenset(
     ".jpg .jpeg .jpe .jfif .png .apng .webp .bmp .gif .tif .tiff .ppm .pgm .pbm .pnm .avif .jp2 .j2k".split()
+)
+VIDEOS = frozenset(
+    ".mp4 .m4v .mov .mkv .webm .avi .mpg .mpeg .wmv .flv .ogv .3gp .mts .m2ts".split()  # .ts is a language's
 )
 _KNOWN = ".jpg, .png, .webp, .tif and their kin"
 _MAGIC = re.compile(r"[*?\[]")
@@ -29,8 +32,22 @@ def find_pictures(inputs: Iterable[str | Path]) -> list[Path]:
         inputs = [inputs]
     found: dict[Path, None] = {}
     for item in inputs:
-        found.update(dict.fromkeys(_expand(item)))
+        found.update(dict.fromkeys(_expand(item, SUFFIXES)))
     return list(found)
+
+
+def find_inputs(name: str | Path) -> list[Path]:
+    """The pictures and videos that one name stands for, as in `find_pictures`.
+
+    A glob takes both. A folder stands for its pictures, and where there is none for its videos: photographs
+    are often kept with a film among them, and a film is many pictures.
+    """
+    return _expand(name, SUFFIXES | VIDEOS)
+
+
+def is_video_name(name: str) -> bool:
+    """Whether a file of this name is read as a video."""
+    return os.path.splitext(name)[1].lower() in VIDEOS
 
 
 def is_picture_name(name: str) -> bool:
@@ -116,45 +133,53 @@ def _in_order(folder: Path, names: list[str]) -> list[Path]:
     return [folder / name for name in sorted(names, key=natural)]
 
 
-def _expand(item: str | Path) -> list[Path]:
+def _expand(item: str | Path, suffixes: frozenset[str]) -> list[Path]:
     text = str(item)
     if not text.strip():
         raise InputError("an empty name was given; give a file, a folder or a pattern such as 'photos/*.jpg'")
     if re.match(r"https?://", text):
         raise InputError(f"'{text}' is a web address, and macaw downloads nothing; save the picture first")
     try:
-        return _expand_path(Path(item))
+        return _expand_path(Path(item), suffixes)
     except OSError as problem:  # a name too long, a folder that may not be entered
         raise unreadable(Path(item), problem) from problem
 
 
-def _expand_path(path: Path) -> list[Path]:
+def _expand_path(path: Path, suffixes: frozenset[str]) -> list[Path]:
     if path.is_dir():
-        pictures = [file for file in walk(path) if is_picture_name(file.name)]
-        if not pictures:
-            raise InputError(f"no picture in folder '{path}' or below; looked for {_KNOWN}")
-        return pictures
+        known = _known(walk(path), suffixes)
+        if not known:
+            raise InputError(f"no picture in folder '{path}' or below; looked for {_looked_for(suffixes)}")
+        return [file for file in known if is_picture_name(file.name)] or known
     if path.exists():  # before globs: a file may be called "a[1].jpg"
         return [path]
     if _MAGIC.search(str(path)):
-        return _glob(str(path))
+        return _glob(str(path), suffixes)
     raise InputError(no_such(path))
 
 
-def _glob(pattern: str) -> list[Path]:
+def _glob(pattern: str, suffixes: frozenset[str]) -> list[Path]:
     hits = sorted(_hits(pattern), key=lambda path: [natural(part) for part in path.parts])
     files = [path for path in hits if path.is_file()]
     if not files:  # photos/* where every hit is a folder
         files = [file for path in hits if path.is_dir() for file in walk(path)]
-    pictures = [file for file in files if is_picture_name(file.name)]
-    if not pictures:
+    known = _known(files, suffixes)
+    if not known:
         what = (
-            f"{len(hits)} names, but no picture; looked for {_KNOWN}"
+            f"{len(hits)} names, but no picture; looked for {_looked_for(suffixes)}"
             if hits
             else "nothing; check its spelling"
         )
         raise InputError(f"pattern '{pattern}' matches {what}")
-    return pictures
+    return known
+
+
+def _known(files: Iterable[Path], suffixes: frozenset[str]) -> list[Path]:
+    return [file for file in files if os.path.splitext(file.name)[1].lower() in suffixes]
+
+
+def _looked_for(suffixes: frozenset[str]) -> str:
+    return f"{_KNOWN}, and for videos" if VIDEOS <= suffixes else _KNOWN
 
 
 def _hits(pattern: str) -> Iterable[Path]:

@@ -11,6 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from macaw.data.decode import Deep, Levels, Unsupported, deep_samples, from_array, to_picture, to_rgb
 from macaw.data.find import SUFFIXES, find_pictures
+from macaw.data.frames import Frame
 from macaw.data.guard import quiet, refused
 from macaw.data.sniff import picture_format
 from macaw.data.sources import PackItem, source_bytes, source_name
@@ -44,9 +45,9 @@ def read_picture(
 ) -> np.ndarray:
     """One picture as (H, W, 3) uint8, upright by its EXIF orientation, transparency on white.
 
-    `source` is a path, the bytes of a file, an open binary file, a Pillow picture, an item of a pack, or an
-    array (H, W) or (H, W, 1 | 3 | 4) of uint8, uint16 or float in 0..1. Of a moving picture it is the first
-    frame.
+    `source` is a path, the bytes of a file, an open binary file, a Pillow picture, an item of a pack, a frame
+    of a video, or an array (H, W) or (H, W, 1 | 3 | 4) of uint8, uint16 or float in 0..1. Of a moving picture
+    it is the first frame.
 
     `levels` are the values of 16-bit and float pictures that become black and white; without them 16 bits
     keep their full range 0..65535, and float and 32-bit pictures are stretched from their own minimum to
@@ -58,7 +59,7 @@ def read_picture(
     if levels and not (np.isfinite(levels).all() and levels[0] < levels[1]):
         raise InputError(f"levels {levels} are not a range; give (low, high), low below high")
     name = name or source_name(source)
-    if isinstance(source, PackItem):
+    if isinstance(source, PackItem | Frame):
         source = source.read()
     data = None if isinstance(source, Image.Image | np.ndarray) else source_bytes(source)
     with quiet(), refused(name, data):

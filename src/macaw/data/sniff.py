@@ -36,8 +36,8 @@ _IMPOSTORS = (
     (0, b"%!PS", "is a PostScript document", _CONVERT),
     (4, b"ftyphei", "is a HEIC picture, which Pillow cannot read", _CONVERT),
     (4, b"ftypmif1", "is a HEIF picture, which Pillow cannot read", _CONVERT),
-    (4, b"ftyp", "is a video, not a picture", "take single frames from it"),
-    (0, b"\x1a\x45\xdf\xa3", "is a video, not a picture", "take single frames from it"),
+    (4, b"ftyp", "is a video, not a picture", "name it as one, such as .mp4"),
+    (0, b"\x1a\x45\xdf\xa3", "is a video, not a picture", "name it as one, such as .mp4"),
     (0, b"RIFF", "is a sound or video file, not a picture", "give a picture"),
 )
 ARCHIVES = frozenset(".zip .tar .tgz .gz .bz2 .xz .7z .rar".split())
