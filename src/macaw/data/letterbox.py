@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from PIL import Image
@@ -37,16 +38,17 @@ class Letter:
     top: int
     width: int  # of the picture, pixels
     height: int
+    sheet: tuple[int, int] | None = None  # its width and height, where the picture was stretched to all of it
 
     @property
     def across(self) -> int:
         """Width of its place on the sheet, pixels; never 0."""
-        return max(1, round(self.width * self.scale))
+        return self.sheet[0] if self.sheet else max(1, round(self.width * self.scale))
 
     @property
     def down(self) -> int:
         """Height of its place on the sheet, pixels; never 0."""
-        return max(1, round(self.height * self.scale))
+        return self.sheet[1] if self.sheet else max(1, round(self.height * self.scale))
 
     def to_prepared(self, xy: np.ndarray) -> np.ndarray:
         """Points (..., 2) as x, y or boxes (..., 4) as left, top, right, bottom: picture to sheet."""
@@ -81,6 +83,16 @@ def place(width: int, height: int, size: Size) -> Letter:
     scale = min(across / width, down / height)
     letter = Letter(scale, 0, 0, width, height)
     return Letter(scale, (across - letter.across) // 2, (down - letter.down) // 2, width, height)
+
+
+def stretched(width: int, height: int, size: Size) -> Letter:
+    """Where a picture of `width` x `height` pixels lies on a sheet of `size` when stretched to it: on all.
+
+    Its scale is that of areas: the root of the two sides' product. Raises InputError for a side below 1.
+    """
+    down, across = size if isinstance(size, tuple) else (size, size)
+    place(width, height, size)  # its checks
+    return Letter(sqrt(across / width * down / height), 0, 0, width, height, (across, down))
 
 
 def fit_letter(

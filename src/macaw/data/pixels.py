@@ -54,7 +54,7 @@ def load_pixels(
         )
     how = how if isinstance(how, Fit) else Fit(how)
     total = len(examples)
-    pixels = _room((total, how.size, how.size, 3), memory)
+    pixels = _room((total, *how.sheet, 3), memory)
     sources = examples.sources
 
     def some(part: range) -> list[str]:

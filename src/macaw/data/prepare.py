@@ -11,10 +11,11 @@ import numpy as np
 from PIL import Image
 
 from macaw.data.decode import Levels
-from macaw.data.letterbox import fit_letter
+from macaw.data.letterbox import Letter, fit_letter, place, stretched
 from macaw.data.pictures import DETAIL, read_picture
 from macaw.data.sources import PackItem, source_name
 from macaw.data.upright import upright_size
+from macaw.data.warp import Warp
 from macaw.errors import InputError
 
 _STRIP = 64  # times as long as wide, from which the part that is kept is scaled alone; 1 level off at most
@@ -28,16 +29,38 @@ class Fit:
     extra 0.6 ms for a 500 x 375 photo is small beside the 3 ms of decoding it.
     """
 
-    size: int  # side of the square, pixels
+    size: int  # side of the square, pixels; of a sheet that is none its height
     resize: str = "shorter"  # what is scaled to it: that side, "stretch" both; "letter": the longer, on grey
     crop: float = 1.0  # share of the scaled side that is kept, the centre
     filter: str = "bicubic"  # one of macaw.card.FILTERS
     detail: int = DETAIL  # large pictures are decoded at so many times the size; by 0 the whole is
+    aspect: float = 1.0  # width of the sheet as a share of its height: only "warp" makes other than squares
 
     @classmethod
     def of(cls, how: Mapping[str, Any]) -> Fit:
         """The fit that the `prepare` of a card describes."""
         return cls(**{name: how[name] for name in cls.__dataclass_fields__ if name in how})
+
+    @property
+    def places(self) -> bool:
+        """Whether all of a picture is kept, so that places in it can be told."""
+        return self.resize in {"letter", "warp"} or (self.resize == "stretch" and self.crop == 1)
+
+    @property
+    def sheet(self) -> tuple[int, int]:
+        """Height and width of what becomes of a picture."""
+        return self.size, round(self.size * self.aspect)
+
+    def placing(self, width: int, height: int) -> Letter | Warp:
+        """Where a whole picture of `width` x `height` pixels lies in what becomes of it."""
+        if self.resize != "warp":
+            return self.letter(width, height)
+        return Warp.about(np.array([0, 0, width, height]), (width, height), self.sheet)
+
+    def letter(self, width: int, height: int) -> Letter:
+        """Where a picture of `width` x `height` pixels lies in what becomes of it, where it `places`."""
+        how = place if self.resize == "letter" else stretched
+        return how(width, height, self.size)
 
     @property
     def side(self) -> int:
@@ -76,7 +99,9 @@ def read_whole(
         name, source = name or source_name(source), source.read()  # an open file gives its bytes once
     picture = read_picture(source, levels=levels, at_least=how.at_least, name=name)
     height, width = picture.shape[:2]
-    if isinstance(source, np.ndarray) or how.at_least is None or min(height, width) < how.at_least:
+    if isinstance(source, np.ndarray):
+        return picture, (source.shape[1], source.shape[0])
+    if how.at_least is None or min(height, width) < how.at_least:
         return picture, (width, height)
     return picture, upright_size(Path(source) if isinstance(source, str) else source)[0]
 
@@ -90,6 +115,8 @@ def fit(picture: np.ndarray, how: Fit | int) -> np.ndarray:
     size, (height, width) = how.size, picture.shape[:2]
     if size < 1:
         raise InputError(f"size {size} is not a number of pixels; give 1 or more")
+    if isinstance(placing := how.placing(width, height) if how.resize == "warp" else None, Warp):
+        return placing.sheet(picture)
     if height == width == size and how.crop == 1:
         return picture
     if how.resize == "letter":

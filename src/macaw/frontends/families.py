@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,16 +45,18 @@ FAMILIES: dict[str, Family] = {
 }
 
 
-def family_of(checkpoint: Mapping[str, Any]) -> Family:
-    """The family of a config.json.
+def family_of(checkpoint: Mapping[str, Any], *, wholes: Iterable[str] = ()) -> Family:
+    """The family of a config.json; `wholes` are the architectures that would have done without one.
 
     Raises InputError for one that is unknown, or reads pictures of other than three channels.
     """
     kind = str(checkpoint.get("model_type"))
     if kind not in FAMILIES:
+        whole = ", ".join(sorted(wholes))
         raise InputError(
             f"a checkpoint of type '{kind}' is no image classifier or backbone that macaw can read."
             f"{did_you_mean(kind, FAMILIES)} What works: {', '.join(FAMILIES)}"
+            f"{'; as whole models: ' if whole else ''}{whole}"
         )
     channels = checkpoint.get("num_channels", 3)
     if channels != 3:

@@ -5,15 +5,14 @@ A network loses its classifier here: what is left gives, as its answer, what the
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 
-from macaw.errors import InputError, MissingExtra, ModelError
+from macaw.errors import InputError
+from macaw.frontends.hubload import built, check_whole, described, loaded
 from macaw.runtime.hubfiles import Checkpoint
 
 # Of config.json: what says nothing about the network, or what a card has elsewhere
@@ -23,7 +22,6 @@ _APART = frozenset({
     "torch_dtype",
 })  # fmt: skip
 _ATTENTION = "macaw"
-_PROBLEMS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 def essence(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,13 +34,7 @@ def fresh_network(config: Mapping[str, Any]) -> Any:
 
     Raises InputError for a config that describes none, MissingExtra without transformers.
     """
-    described, kind = _described(config)
-    try:
-        net = kind(described)
-    except _PROBLEMS as problem:
-        raise InputError(
-            f"the checkpoint's config.json describes no network ({_reason(problem)})"
-        ) from problem
+    net = built(*_described(config))
     _open_up(net)
     return net
 
@@ -53,28 +45,14 @@ def read_network(found: Checkpoint) -> tuple[Any, nn.Linear | None, list[str]]:
     Raises ModelError for weights that are damaged or do not fit their config.json, InputError for a config
     that describes no network, or a classifier that is not one linear layer; MissingExtra.
     """
-    described, kind = _described(found.config)
+    config, kind = _described(found.config)
     if any("WithTeacher" in str(name) for name in found.config.get("architectures") or ()):
         raise InputError(
             f"'{found.source}' answers by the mean of two classifiers; macaw reads those with one"
         )
-    try:
-        with _quiet():
-            net, told = kind.from_pretrained(
-                found.folder, config=described, dtype=torch.float32, use_safetensors=True,
-                local_files_only=True, output_loading_info=True,
-            )  # fmt: skip
-    except (OSError, SafetensorError, *_PROBLEMS) as problem:
-        raise ModelError(
-            f"'{found.source}': its weights do not fit its config.json ({_reason(problem)}); fetch it again, "
-            "or restore it"
-        ) from problem
-    net.eval()
+    net, missing, unused = loaded(config, kind, found)
     head = _classifier(net)
-    missing = set(told["missing_keys"])
-    if lacking := sorted(name for name in missing if not (head and name.startswith(f"{head}."))):
-        raise ModelError(f"'{found.source}' lacks {len(lacking)} weights of its network, {lacking[0]} first")
-    unused = sorted(told["unexpected_keys"])
+    check_whole(found, [name for name in missing if not (head and name.startswith(f"{head}."))])
     if missing or not head:
         _open_up(net)
         return net, None, unused
@@ -104,25 +82,17 @@ def _whole(value: Any) -> int:
 
 def _described(config: Mapping[str, Any]) -> tuple[Any, Any]:
     """The library's config of a config.json, and what it builds: a classifier where the family has one."""
-    try:
-        import transformers
-        from transformers.models.auto import configuration_auto, modeling_auto
-    except ModuleNotFoundError as problem:
-        raise MissingExtra("front-end 'hub'", problem.name or "transformers", "hub") from problem
-    called = str(config.get("model_type"))
-    if called not in configuration_auto.CONFIG_MAPPING:
-        raise InputError(f"the installed transformers knows no '{called}'; upgrade it")
-    try:
-        described = configuration_auto.CONFIG_MAPPING[called].from_dict(dict(config))
-    except Exception as problem:  # its checks have a tree of their own
-        raise InputError(f"the checkpoint's config.json cannot be read ({_reason(problem)})") from problem
+    given = described(config)
+    import transformers
+    from transformers.models.auto import modeling_auto
+
     classifiers: Any = modeling_auto.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
-    built = (classifiers if type(described) in classifiers else modeling_auto.MODEL_MAPPING)[type(described)]
-    kind: Any = built[0] if isinstance(built, tuple) else built
+    named = (classifiers if type(given) in classifiers else modeling_auto.MODEL_MAPPING)[type(given)]
+    kind: Any = named[0] if isinstance(named, tuple) else named
     if kind._supports_sdpa and kind._supports_attention_backend:
         transformers.AttentionInterface.register(_ATTENTION, _attend)
-        described._attn_implementation = _ATTENTION
-    return described, kind
+        given._attn_implementation = _ATTENTION
+    return given, kind
 
 
 def _attend(
@@ -194,24 +164,3 @@ def _taken(net: Any, source: str) -> nn.Linear:
             f"'{source}': its classifier is not one linear layer on pooled features; macaw needs that"
         )
     return classifier
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The library reports what it loads, in tables and bars; macaw says what the user should know."""
-    import transformers.utils.logging
-
-    log: Any = transformers.utils.logging
-    level, bars = log.get_verbosity(), log.is_progress_bar_enabled()
-    log.set_verbosity_error()
-    log.disable_progress_bar()
-    try:
-        yield
-    finally:
-        log.set_verbosity(level)
-        if bars:
-            log.enable_progress_bar()
-
-
-def _reason(problem: Exception) -> str:
-    return " ".join(str(problem).split())[:200] or type(problem).__name__

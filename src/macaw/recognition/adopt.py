@@ -1,4 +1,4 @@
-"""Adopt: an image checkpoint of the Hub becomes a model's folder, or the front-end a training starts from.
+"""Adopt: a checkpoint of the Hub becomes a model's folder, or the front-end that a training starts from.
 
 The folder is made once, in macaw's cache, and opened from there ever after: by its graph, without torch and
 without transformers. Answers are those of transformers, so weights stay in single precision.
@@ -8,20 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from macaw.card import Card
 from macaw.errors import InputError, MissingExtra, ModelError
-from macaw.files import atomic_folder, atomic_write, cache_folder
+from macaw.files import atomic_folder, cache_folder
 from macaw.frontends.families import family_of
+from macaw.recognition.adopted import class_table, save
 from macaw.recognition.processor import prepare_of
-from macaw.runtime.engine import GRAPH, WEIGHTS
+from macaw.recognition.wholes import WHOLES, whole_of
 from macaw.runtime.hubfetch import find
 from macaw.runtime.hubfiles import Checkpoint, licence
 from macaw.tasks import TASKS
@@ -34,12 +32,12 @@ if TYPE_CHECKING:
 Note = Callable[[str], None]
 
 _FORMAT = 1  # of what is made here; another number leaves the old folders behind
-_APART = 1e-4  # how far the graph's output may be from the network's, as a share of the largest
 _NEEDED = frozenset({"torch", "transformers", "onnx", "onnxscript", "onnx_ir"})
 
 
 def adopt(reference: str, *, download: bool = False, note: Note | None = None) -> Path:
-    """The model's folder of an image-classification checkpoint: `hf:owner/name@revision` or `hf:./folder`.
+    """The model's folder of a checkpoint, `hf:owner/name@revision` or `hf:./folder`: an image classifier, or
+    one of the whole models that `macaw.recognition.wholes` lists.
 
     `note` is told, in a line each, what the user should know. Raises InputError for a checkpoint without a
     classifier, with the command that trains one on it, and for a kind that macaw cannot read; and what
@@ -61,6 +59,11 @@ def frontend_of(
     A classifier is taken off. Raises what `adopt` raises of the rest.
     """
     found = _found(reference, download=download, note=note)
+    if name := whole_of(found.config):
+        raise InputError(
+            f"'{found.source}' is a whole model ({name}), which macaw runs as it is; a training starts from "
+            "an image classifier or a backbone"
+        )
     family_of(found.config)
     prepare = prepare_of(found.processor, found.config, found.source)
     with _extras(reference):
@@ -105,9 +108,40 @@ def _intact(folder: Path) -> bool:
 
 def _convert(found: Checkpoint, reference: str, out: Path) -> None:
     """Read a checkpoint and write it as a model's folder, whole or not at all."""
-    family_of(found.config)
+    whole = bool(whole_of(found.config))
+    module, card = _whole(found) if whole else _classifier(found, reference)
+    with atomic_folder(out) as folder:
+        save(module, card, folder, sizes="fixed" if whole else module.frontend.sizes)
+
+
+def _whole(found: Checkpoint) -> tuple[Any, Card]:
+    """A network that is a model as it is, and its card."""
+    from macaw.frontends.hubnet import essence
+    from macaw.recognition.whole import read_whole
+
+    name = whole_of(found.config)
+    kind = WHOLES[name]
+    prepare = prepare_of(found.processor, found.config, found.source, kind=kind.processor)
+    names = class_table(found)
+    module, unused = read_whole(found, name)
+    return module, Card(
+        task=kind.task,
+        name=found.name,
+        builder="whole",
+        frontend={"name": "hub", "config": {"checkpoint": essence(found.config)}},
+        head={"name": name, "config": {}},
+        names=names,
+        prepare=prepare,
+        decode=kind.decode(found.config),
+        **_told(found, unused),
+    )
+
+
+def _classifier(found: Checkpoint, reference: str) -> tuple[Any, Card]:
+    """A classifier as a front-end and a head, and its card."""
+    family_of(found.config, wholes=WHOLES)
     prepare = prepare_of(found.processor, found.config, found.source)
-    names, multi = _names(found), _multi(found)
+    names, multi = class_table(found), _multi(found)
     frontend, classifier, unused = _read(found)
     if classifier is None:
         raise InputError(
@@ -115,7 +149,7 @@ def _convert(found: Checkpoint, reference: str, out: Path) -> None:
             f"macaw train classify my-pictures/ --out my-model --start {reference}"
         )
     module = _joined(frontend, classifier, prepare, multi=multi)
-    card = Card(
+    return module, Card(
         task="classify",
         name=found.name,
         builder=TASKS["classify"].builder,
@@ -124,16 +158,21 @@ def _convert(found: Checkpoint, reference: str, out: Path) -> None:
         names=names,
         prepare=prepare,
         decode={"temperature": 1.0, "multi": multi},
-        training={"source": found.source, "transformers": version("transformers"), "unused": unused},
-        terms={
+        **_told(found, unused),
+    )
+
+
+def _told(found: Checkpoint, unused: list[str]) -> dict[str, Any]:
+    """Of a card what says where the weights are from, and under which terms."""
+    return {
+        "training": {"source": found.source, "transformers": version("transformers"), "unused": unused},
+        "terms": {
             "code": "Apache-2.0",
             "weights": licence(found.folder) or "not stated by the checkpoint",
             "data": "not stated by the checkpoint",
         },
-        limits="weights of another project, as they are; what they were trained on, their README says",
-    )
-    with atomic_folder(out) as folder:
-        _save(module, card, folder)
+        "limits": "weights of another project, as they are; what they were trained on, their README says",
+    }
 
 
 def _read(found: Checkpoint) -> tuple[HubFrontend, nn.Linear | None, list[str]]:
@@ -161,53 +200,12 @@ def _joined(frontend: HubFrontend, classifier: nn.Linear, prepare: dict[str, Any
     return Recognizer(frontend, head, mean=prepare["mean"], std=prepare["std"]).eval()
 
 
-def _save(module: Any, card: Card, folder: Path) -> None:
-    """Write weights, graph and card, once the graph has answered as the network does."""
-    import torch
-    from safetensors.torch import save
-
-    from macaw.runtime.exporter import save_graph
-    from macaw.runtime.graph import OnnxEngine
-
-    state = {name: one.contiguous().clone() for name, one in module.state_dict().items()}
-    floats = {name: one for name, one in state.items() if one.is_floating_point()}
-    atomic_write(folder / WEIGHTS, save(floats))
-    side = card.prepare["size"]
-    noise = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
-    save_graph(module, noise, folder, sizes=module.frontend.sizes)
-    with torch.no_grad():
-        wanted = [one.numpy() for one in module.outputs(noise)]
-    engine = OnnxEngine(folder, card)
-    for ours, theirs in zip((engine(noise.numpy()), engine.features(noise.numpy())), wanted, strict=True):
-        apart = float(np.abs(ours - theirs).max() / max(1.0, np.abs(theirs).max()))
-        if not apart <= _APART:
-            raise ModelError(
-                f"'{card.training['source']}': its graph is {apart:.1e} from its network, which macaw cannot "
-                "answer for; report it"
-            )
-    sizes = {name: (folder / name).stat().st_size for name in (WEIGHTS, GRAPH)}
-    card.replace(training={**card.training, "bytes": sizes}).save(folder)
-
-
-def _names(found: Checkpoint) -> tuple[str, ...]:
-    """The class table: the checkpoint's names in its order; those it uses twice get their number."""
-    table = found.config.get("id2label")
-    if not isinstance(table, Mapping):
-        count = found.config.get("num_labels", 2)
-        table = {number: f"LABEL_{number}" for number in range(count if isinstance(count, int) else 2)}
-    if not all(str(key).isdecimal() for key in table):
-        raise InputError(f"'{found.source}' does not number its labels: id2label has '{next(iter(table))}'")
-    labels = [str(table[key]) for key in sorted(table, key=int)]
-    times = Counter(labels)
-    return tuple(label if times[label] == 1 else f"{label} ({i})" for i, label in enumerate(labels))
-
-
 def _multi(found: Checkpoint) -> bool:
     """Whether a picture may have several labels, by the rule of the library's own pipeline."""
     problem = found.config.get("problem_type")
     if problem == "regression":
         raise InputError(f"'{found.source}' gives numbers (regression), not labels; macaw reads classifiers")
-    return problem == "multi_label_classification" or len(_names(found)) == 1
+    return problem == "multi_label_classification" or len(class_table(found)) == 1
 
 
 @contextlib.contextmanager

@@ -39,6 +39,7 @@ def _kind(edge: int, filter: str, scale: tuple[list[float], list[float]], **othe
 
 _SQUARE: dict[str, Any] = {"default_to_square": True}
 _CUT: dict[str, Any] = {"do_center_crop": True, "crop_size": 224}
+_UPRIGHT: dict[str, Any] = {"size": {"height": 256, "width": 192}}
 _PLAIN = (_HALF, _HALF)
 
 # The classes, without "ImageProcessor" and the like, and what each starts from (transformers 5)
@@ -51,13 +52,16 @@ _KINDS: dict[str, dict[str, Any]] = {
     "DeiT": _kind(256, "bicubic", _PLAIN, **_SQUARE, **_CUT),
     "EfficientNet": _kind(346, "bicubic", _PLAIN, **_SQUARE, crop_size=289, include_top=True),
     "Levit": _kind(224, "bicubic", _IMAGENET, **_CUT),
+    "Mask2Former": _kind(800, "bilinear", _IMAGENET, do_pad=True, size_divisor=32),
     "MobileNetV1": _kind(256, "bilinear", _PLAIN, **_CUT),
     "MobileNetV2": _kind(256, "bilinear", _PLAIN, **_CUT),
     "PoolFormer": _kind(224, "bicubic", _IMAGENET, **_CUT, crop_pct=0.9),
     "Pvt": _kind(224, "bicubic", _IMAGENET, **_SQUARE),
     "RTDetr": _kind(640, "bilinear", _IMAGENET, **_SQUARE, do_normalize=False),
+    "Segformer": _kind(512, "bilinear", _IMAGENET, **_SQUARE),
     "Siglip": _kind(224, "bicubic", _PLAIN, **_SQUARE),
     "ViT": _kind(224, "bilinear", _PLAIN, **_SQUARE),
+    "VitPose": _kind(256, "bilinear", _IMAGENET, **_UPRIGHT, do_affine_transform=True, normalize_factor=200),
 }
 # Where no class is named, the architecture's
 _BY_MODEL = {
@@ -70,19 +74,24 @@ _BY_MODEL = {
 _ENDINGS = ("Fast", "Pil", "ImageProcessor", "FeatureExtractor")
 
 
-def prepare_of(processor: Values, config: Values, source: str) -> dict[str, Any]:
+def prepare_of(processor: Values, config: Values, source: str, *, kind: str = "") -> dict[str, Any]:
     """The `prepare` of a card that gives the arrays of the checkpoint's own processor.
 
     `processor` and `config` are the contents of preprocessor_config.json and config.json; `source` stands in
-    messages. Raises InputError for a class, or a way to prepare, that a card cannot describe.
+    messages. `kind` is the class where none is named, by default the architecture's. Raises InputError for a
+    class, or a way to prepare, that a card cannot describe.
     """
-    kind = _class_of(processor, config, source)
+    kind = _class_of(processor, kind or _BY_MODEL.get(str(config.get("model_type")), ""), source)
     given = {name: value for name, value in processor.items() if value is not None}  # null: the class's own
     how = {**_KINDS[kind], **given}
     try:
+        if kind == "VitPose":
+            return _warped(how, source)
         resize, side, size = _geometry(kind, how)
         mean, std = _scaling(how)
         chosen = _PILLOW[how["resample"]]
+    except InputError:
+        raise
     except (ArithmeticError, LookupError, TypeError, ValueError) as problem:
         raise InputError(
             f"'{source}' has a preprocessor_config.json of another form ({problem})"
@@ -105,9 +114,9 @@ def prepare_of(processor: Values, config: Values, source: str) -> dict[str, Any]
     }
 
 
-def _class_of(processor: Values, config: Values, source: str) -> str:
+def _class_of(processor: Values, default: str, source: str) -> str:
     named = processor.get("image_processor_type") or processor.get("feature_extractor_type")
-    kind = str(named or _BY_MODEL.get(str(config.get("model_type")), ""))
+    kind = str(named or default)
     for ending in _ENDINGS:
         kind = kind.removesuffix(ending)
     if not processor or kind not in _KINDS:
@@ -115,6 +124,18 @@ def _class_of(processor: Values, config: Values, source: str) -> str:
         what = "What macaw can follow is a preprocessor_config.json of one of"
         raise InputError(f"'{source}' {found}. {what}: {', '.join(_KINDS)}")
     return kind
+
+
+def _warped(how: Values, source: str) -> dict[str, Any]:
+    """The `prepare` of a network that sees one object, drawn from its box onto a sheet of another shape."""
+    rows, columns, _ = _sides(how["size"], square=True)
+    if not how["do_affine_transform"] or how["normalize_factor"] != 200 or min(rows, columns) < 2:
+        names = ("size", "do_affine_transform", "normalize_factor")
+        asked = ", ".join(f"{name} {how[name]}" for name in names)
+        raise InputError(f"'{source}' does not draw objects from their boxes as ViTPose does ({asked})")
+    mean, std = _scaling(how)
+    scale = {"mean": mean, "std": std, "levels": None}
+    return {"size": rows, "aspect": columns / rows, **scale, "resize": "warp", "detail": 0}
 
 
 def _geometry(kind: str, how: Values) -> tuple[str, int, int]:
@@ -125,7 +146,9 @@ def _geometry(kind: str, how: Values) -> tuple[str, int, int]:
     if how.get("do_center_crop"):
         height, width, _ = _sides(how["crop_size"], square=True)
         size = height if height == width and size in {0, side, height} else 0
-    whole = how["do_resize"] and not how.get("do_pad") and rows == columns and size <= side
+    # Mask2Former's and RT-DETR's pad to the largest of a batch, and all are stretched to one size
+    padded = how.get("do_pad") and (kind not in {"Mask2Former", "RTDetr"} or how.get("pad_size"))
+    whole = how["do_resize"] and not padded and rows == columns and size <= side
     return resize, side, size if whole else 0
 
 
@@ -137,7 +160,8 @@ def _scaled(kind: str, edge: int, how: Values, *, square: bool) -> tuple[str, in
         return "shorter", int(edge / how["crop_pct"])
     if kind == "Levit" and not square:
         return "shorter", int(256 / 224 * edge)
-    return ("stretch" if square else "shorter"), edge
+    step = how.get("size_divisor") or 1  # Mask2Former's sides are multiples of it
+    return ("stretch" if square else "shorter"), -(-edge // step) * step
 
 
 def _sides(size: Any, *, square: bool) -> tuple[int, int, bool]:

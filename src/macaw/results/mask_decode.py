@@ -12,18 +12,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from macaw.errors import InputError, ModelError
+from macaw.errors import InputError, ModelError, UnknownName, did_you_mean
 from macaw.results.checks import check_finite, check_parts
 from macaw.results.mask import NONE, Mask
 from macaw.results.placing import Grid, Placing, taps
 
 STRIP = 1 << 18  # logits of a strip: few enough to stay in the processor's cache
+EVIDENCE = ("logits", "votes")  # what an output may hold of each class
+_FEWEST = 1e-30  # votes that count as none: their logarithm must be finite
 
 
 def decode_mask(
     raw: np.ndarray,
     names: Sequence[str],
     *,
+    evidence: str = "logits",
     letters: Sequence[Placing] = (),
     sources: Sequence[str] = (),
     pictures: Sequence[np.ndarray] = (),
@@ -32,8 +35,9 @@ def decode_mask(
 
     `letters` say how each picture was placed. Without them each filled the prepared one, whatever its shape:
     the mask has the size of the picture in `pictures`, or that of the logits where there is none.
-    Probabilities are the softmax of the scaled logits. Raises ModelError when the output does not fit the
-    class table or is not finite.
+    Probabilities are the softmax of the scaled logits; by `evidence` "votes" the output holds votes of 0 or
+    more, and a probability is a class's share of them. Raises ModelError when the output does not fit the
+    class table or is not finite, UnknownName for other evidence.
     """
     raw, names = np.asarray(raw), tuple(names)
     if raw.ndim != 4 or raw.shape[1] != len(names):
@@ -44,13 +48,21 @@ def decode_mask(
         raise InputError(f"{len(names)} classes; a mask tells {NONE} apart, as a PNG of indices does")
     check_parts(len(raw), letters=letters, sources=sources, pictures=pictures)
     check_finite(raw)
+    if evidence not in EVIDENCE:
+        close = did_you_mean(evidence, EVIDENCE)
+        raise UnknownName(f"no evidence '{evidence}'; there are {' and '.join(EVIDENCE)}.{close}")
     answers = []
     for place, logits in enumerate(raw.astype(np.float32, copy=False)):
         picture = pictures[place] if len(pictures) else None
         readers = _placed(letters[place], logits) if letters else _filled(picture, logits)
-        labels, probs = _chosen(logits, readers)
+        labels, probs = _chosen(logits, readers, evidence)
         answers.append(Mask(names, labels, probs, sources[place] if sources else "", picture))
     return answers
+
+
+def as_logits(scaled: np.ndarray, evidence: str) -> np.ndarray:
+    """What the softmax reads of an output that was scaled: logits, or the logarithms of votes."""
+    return np.log(np.maximum(scaled, _FEWEST)) if evidence == "votes" else scaled
 
 
 class _Readers(NamedTuple):
@@ -74,8 +86,8 @@ def _filled(picture: np.ndarray | None, logits: np.ndarray) -> _Readers:
     return _Readers(down, across)
 
 
-def _chosen(logits: np.ndarray, readers: _Readers) -> tuple[np.ndarray, np.ndarray]:
-    """The class of the largest logit at each pixel (H, W) uint8, and its probability (H, W) float32."""
+def _chosen(logits: np.ndarray, readers: _Readers, evidence: str) -> tuple[np.ndarray, np.ndarray]:
+    """The class of the largest output at each pixel (H, W) uint8, and its probability (H, W) float32."""
     size = len(readers.down), len(readers.across)
     labels, probs = np.empty(size, np.uint8), np.empty(size, np.float32)
     wide = logits @ readers.across.T  # (C, h, W)
@@ -85,7 +97,7 @@ def _chosen(logits: np.ndarray, readers: _Readers) -> tuple[np.ndarray, np.ndarr
         used = np.flatnonzero(down.any(axis=0))
         rows = slice(used[0], used[-1] + 1)  # a strip reads few of them, so this is a small product
         scaled = down[:, rows] @ wide[:, rows]  # (C, S, W)
-        labels[start : start + step], probs[start : start + step] = _largest(scaled)
+        labels[start : start + step], probs[start : start + step] = _largest(as_logits(scaled, evidence))
     return labels, probs
 
 

@@ -43,12 +43,12 @@ class Grid:
     """The cells (h, w) of a raw output that covers the prepared picture evenly, read at places of a picture.
 
     Cells whose centre lies beside the picture are never read: what a model says of the bars means nothing.
-    Raises ModelError when no stride makes the cells cover the prepared picture.
+    Raises ModelError when no stride makes the cells cover the prepared picture, unless the picture does.
     """
 
     def __init__(self, letter: Placing, cells: tuple[int, int]) -> None:
         self.letter, self.cells = letter, cells
-        self.stride = _stride(letter, cells)
+        self.strides = _strides(letter, cells)
 
     def columns(self, places: np.ndarray) -> np.ndarray:
         """Bilinear weights (P, w) of the columns of cells at places (P,) along the picture's width."""
@@ -69,7 +69,7 @@ class Grid:
         """Places along one side of the picture, in cells."""
         xy = np.zeros((len(places), 2))
         xy[:, axis] = places
-        return np.asarray(self.letter.to_prepared(xy)[:, axis] / self.stride)
+        return np.asarray(self.letter.to_prepared(xy)[:, axis] / self.strides[axis])
 
 
 def taps(places: np.ndarray, cells: int, *, first: int = 0, last: int | None = None) -> np.ndarray:
@@ -87,19 +87,23 @@ def taps(places: np.ndarray, cells: int, *, first: int = 0, last: int | None = N
     return weights
 
 
-def _stride(letter: Placing, cells: tuple[int, int]) -> int:
-    """Prepared pixels from cell to cell.
+def _strides(letter: Placing, cells: tuple[int, int]) -> tuple[float, float]:
+    """Prepared pixels from cell to cell, across and down.
 
-    The picture is centred: what lies left of it and what lies left of its right edge add up to the width of
-    the prepared picture, or to one less.
+    A picture that fills the prepared square, stretched say, lies under all cells, whatever their size. Any
+    other is centred: what lies left of it and what lies left of its right edge add up to the width of the
+    prepared picture, or to one less.
     """
-    ends = letter.to_prepared(np.array([[0, 0], [letter.width, letter.height]], np.float64)).sum(axis=0)
+    corners = letter.to_prepared(np.array([[0, 0], [letter.width, letter.height]], np.float64))
+    ends, side = corners.sum(axis=0), float(corners[1, 0])
+    if np.abs(corners - [[0, 0], [side, side]]).max() < _HAIR:
+        return side / cells[1], side / cells[0]
     fits = [
         {side // many for side in (round(end), round(end) + 1) if side % many == 0}
         for end, many in zip(ends.tolist(), cells[::-1], strict=True)
     ]
     if common := fits[0] & fits[1] - {0}:
-        return int(min(common))
+        return min(common), min(common)
     raise ModelError(
         f"the model's output has {cells[0]} x {cells[1]} cells, which do not cover evenly a prepared picture "
         f"of about {ends[1]:.0f} x {ends[0]:.0f} pixels"
