@@ -73,7 +73,7 @@ def _whole(held: PointSurvey, names: Sequence[str] | None) -> None:
         held.report("train-missing", 1, f"there is {listed(set(held.splits)) or 'no picture'}, but no train")
     numbers = np.array([len(some) for some in held.objects], np.int64)
     other = np.flatnonzero(numbers != 1).tolist()
-    held.report_pictures("object-count", other, "with more or less than one object")
+    held.report_pictures("object-count", other, "with more or less than one object, so that each is cut out")
     own = held.skeleton.names
     if names is None or own == tuple(names):
         return

@@ -45,7 +45,7 @@ RULES = {
     **{code: box_rules.RULES[code] for code in _BOXES},
     "rotated": note("fine, if their points fit: macaw turns pictures upright, some programs do not"),
     # Objects
-    "object-count": error("cut each object out into a picture of its own: this model reads one a picture"),
+    "object-count": note("fine: training cuts each object out by its box, and leaves out what has no point"),
     "point-none": warning("mark their points, or remove them: nothing is learned from them"),
     # Places
     "point-normalised": error("give pixels, in place of parts of the picture's sides"),

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from macaw.data.annotated import read_annotated
+from macaw.data.apart import is_single, objects_apart
 from macaw.data.examples import Examples, count, listed
 from macaw.data.find import find_pictures
 from macaw.data.hashing import digests, hashed_split
@@ -77,10 +78,16 @@ def proof_of_points(data: str | Path, names: Sequence[str], *, calibrated: bool)
         found = pointed.skeleton.names if pointed.skeleton else ()
         if found != tuple(names):
             raise DataError(f"'{data}' has the points {listed(found)}, not those of the model")
-        several = sum(len(objects) != 1 for some in pointed.splits.values() for objects in some.objects)
-        if several:
-            raise DataError(f"{count(several, 'picture')} of '{data}' have more or less than one object")
-        return pointed
+        return pointed if all(map(is_single, pointed.splits.values())) else objects_apart(pointed)
+
+    return _proof(Path(data), read, calibrated=calibrated)
+
+
+def proof_of_pictures(data: str | Path, *, calibrated: bool) -> Proof:
+    """Bare pictures, whatever is known of them: a joined model has no labels that would judge all of it."""
+
+    def read() -> Any:
+        raise DataError("several parts answer at once; export one of them to measure what it loses")
 
     return _proof(Path(data), read, calibrated=calibrated)
 

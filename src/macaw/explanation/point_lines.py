@@ -1,14 +1,14 @@
 """Point lines: the two distributions behind each key point, over bins along x and along y, as they stand.
 
-Shapes: K points, W bins of a line, X and Y bins along x and along y
+Shapes: K points, W bins of a line, X and Y bins along x and along y, h and w cells of a map
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from macaw.data.letterbox import Letter
 from macaw.results.labels import probabilities
+from macaw.results.placing import Placing
 from macaw.results.point_decode import REACH
 from macaw.results.point_explanation_parts import Line, Peak
 
@@ -16,13 +16,33 @@ LEAST = 0.05  # of the probability: a second peak that holds less is no peak
 VALLEY = 0.5  # of a second peak's height: where no place between is as low, the line is only uneven
 
 
-def lines_of(logits: np.ndarray, letter: Letter, side: int) -> list[tuple[Line, Line]]:
-    """Logits (K, X + Y) of a square prepared picture of `side` pixels -> the lines of each point, x and y."""
-    across, down = np.split(logits, [logits.shape[1] // 2], axis=1)  # the sheet is square: X is Y
-    places = (np.arange(across.shape[1]) + 0.5) * side / across.shape[1]
-    x, y = letter.to_picture(np.stack([places, places], axis=-1)).T
-    rows = zip(probabilities(across), probabilities(down), strict=True)
+def lines_of(logits: np.ndarray, letter: Placing, sheet: tuple[int, int]) -> list[tuple[Line, Line]]:
+    """The lines of each point, x and y, of raw output over a prepared picture of `sheet` (height, width).
+
+    Logits (K, X + Y) over the bins of two lines; or (K, h, w) of a map, of which each line is the sum along
+    the other side, as a share of all heat.
+    """
+    across, down = _sums(logits) if logits.ndim == 3 else _halves(logits, sheet)
+    ends = [(np.arange(line.shape[1]) + 0.5) / line.shape[1] for line in (across, down)]
+    x, y = (
+        letter.to_picture(np.stack([place * sheet[1], place * sheet[0]], axis=-1))[:, side]
+        for side, place in enumerate(ends)
+    )
+    rows = zip(across, down, strict=True)
     return [(line_of(one, x, letter.width), line_of(other, y, letter.height)) for one, other in rows]
+
+
+def _halves(logits: np.ndarray, sheet: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """(K, X + Y) logits -> probabilities (K, X) and (K, Y)."""
+    bins = logits.shape[1] * sheet[1] // sum(sheet)
+    return probabilities(logits[:, :bins]), probabilities(logits[:, bins:])
+
+
+def _sums(logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(K, h, w) logits whose sigmoid is heat -> shares (K, w) and (K, h) of all heat of their map."""
+    faint = -np.logaddexp(0, -np.asarray(logits, np.float64))  # the logarithm of heat: none of it is lost
+    shares = probabilities(faint.reshape(len(logits), -1)).reshape(logits.shape)
+    return shares.sum(axis=1), shares.sum(axis=2)
 
 
 def line_of(probs: np.ndarray, places: np.ndarray, extent: int) -> Line:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from macaw.data.letterbox import place
+from macaw.data.inputs import Input
+from macaw.data.prepare import Fit
 from macaw.errors import UnknownName, did_you_mean
 from macaw.explanation.asked import one_answer
 from macaw.explanation.point_lines import lines_of
-from macaw.model import Input, Model
+from macaw.model import Model
+from macaw.results.labels import probabilities
 from macaw.results.point_explanation import PointExplanation
 
 
@@ -24,8 +26,8 @@ def explain_points(model: Model, picture: Input, *, target: str | None = None) -
     width, height = answer.size
     least = int(np.argmin(answer.scores)) if target is None else answer.names.index(target)
     prepared = model.prepare([answer.picture], sizes=[(width, height)])
-    logits, side = model.outputs(prepared)[0][0], prepared.shape[-1]
-    lines = lines_of(logits, place(width, height, side), side)
+    logits, sheet = model.outputs(prepared)[0][0], (prepared.shape[2], prepared.shape[3])
+    lines = lines_of(logits, Fit.of(model.card.prepare).placing(width, height), sheet)
     return PointExplanation(
         answer,
         answer.names[least],
@@ -33,6 +35,7 @@ def explain_points(model: Model, picture: Input, *, target: str | None = None) -
         np.array([[one.spread for one in pair] for pair in lines]),
         asked=target is not None,
         model=model.card.name,
+        map=probabilities(logits[least], multi=True) if logits.ndim == 3 else None,
     )
 
 

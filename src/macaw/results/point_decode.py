@@ -90,6 +90,40 @@ def decode_heatmaps(
     return told.points(cells * [prepared[1] / across, prepared[0] / down], scores)
 
 
+def decode_unbiased(
+    raw: np.ndarray,
+    names: Sequence[str],
+    *,
+    prepared: tuple[int, int],
+    letters: Sequence[Placing] = (),
+    edges: Edges = (),
+    sources: Sequence[str] = (),
+    pictures: Sequence[np.ndarray] = (),
+) -> list[Points]:
+    """One Points for each picture of `raw`, (B, K, h, w) heat itself, as ViTPose of the Hub answers.
+
+    As in `decode_heatmaps`, but the outer cells lie on the outer pixels (Huang et al. 2020, arXiv
+    1911.07524), and places are refined in the steps and the precision of the transformers library. Where no
+    cell is warm its answer is arbitrary: here it is the hottest cell with a score of 0. Scores above 1,
+    which such heat may have, are 1.
+    """
+    from macaw.results.unbiased import refined
+
+    raw, told = np.asarray(raw), _Told(tuple(names), prepared, letters, edges, sources, pictures)
+    if raw.ndim != 4 or raw.shape[1] != len(names) or min(raw.shape[2:], default=0) < 2:
+        raise ModelError(
+            f"the output has shape {raw.shape}; {len(names)} points need (B, {len(names)}, h, w)"
+        )
+    check_finite(raw)
+    cells, scores = refined(raw)
+    steps = [(side - 1) / (cells - 1) for side, cells in zip(prepared[::-1], raw.shape[:1:-1], strict=True)]
+    return told.points(cells * steps + 0.5, np.clip(scores, 0, 1))
+
+
+# How raw output says places: by two lines of bins, by maps of logits, by maps of heat
+DECODERS = {"lines": decode_simcc, "maps": decode_heatmaps, "unbiased": decode_unbiased}
+
+
 class _Told(NamedTuple):
     """What a decoder was told besides the output."""
 

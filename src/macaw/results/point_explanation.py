@@ -19,12 +19,14 @@ from macaw.results.points import Point, Points
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-# Shapes: K points, h and w pixels of what is drawn
+# Shapes: K points, h and w pixels of what is drawn, Y and X places of the lines down and across
 
 
 @dataclass(frozen=True, eq=False)
 class PointExplanation(Result):
     """The two lines of probability from which a model read one point, and how wide those of all points are.
+
+    Of a model that answers with maps the lines are what the point's map adds up to, and the map is here too.
 
     Raises InputError when the parts do not fit together.
     """
@@ -36,15 +38,21 @@ class PointExplanation(Result):
     spreads: np.ndarray  # (K, 2) float64 pixels of the picture: of the lines of every point, x and y
     asked: bool = False  # whether somebody chose `target`
     model: str = ""  # what its card calls it
+    map: np.ndarray | None = None  # (Y, X) float64, 0..1: heat at the places of the lines
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "spreads", own(self.spreads, np.float64))
+        if self.map is not None:
+            object.__setattr__(self, "map", own(self.map, np.float64))
         if self.answer.picture is None:
             raise InputError("the answer holds no picture; an explanation is drawn over one")
         if self.target not in self.answer.names:
             raise InputError(f"the point '{self.target}' is not one that the answer knows")
         if self.spreads.shape != (len(self.answer), 2):
             raise InputError(f"spreads have shape {self.spreads.shape}, not ({len(self.answer)}, 2)")
+        cells = (len(self.down.places), len(self.across.places))
+        if self.map is not None and self.map.shape != cells:
+            raise InputError(f"the map has shape {self.map.shape}, the lines are of {cells} places")
         if (self.across.extent, self.down.extent) != self.answer.size:
             found = f"{self.across.extent} x {self.down.extent}"
             raise InputError(f"the lines are of a picture of {found} pixels, not {self.answer.size}")
@@ -77,14 +85,18 @@ class PointExplanation(Result):
         return np.argsort(self.answer.scores, kind="stable")
 
     def heat(self, size: tuple[int, int]) -> np.ndarray:
-        """(h, w) float32, 0..1: the two lines multiplied, over the picture at `size` (width, height).
+        """(h, w) float32, 0..1: the map, or the lines multiplied, over the picture at `size` (width, height).
 
         1 is where they are highest, which may lie beside the picture.
         """
-        x, y = (
-            line.at((np.arange(side) + 0.5) * line.extent / side) / line.probs.max()
-            for line, side in zip((self.across, self.down), size, strict=True)
-        )
+        lines = (self.across, self.down)
+        places = [
+            (np.arange(side) + 0.5) * line.extent / side for line, side in zip(lines, size, strict=True)
+        ]
+        if self.map is not None:
+            x, y = (_between(line.places, at) for line, at in zip(lines, places, strict=True))
+            return np.asarray(y @ self.map @ x.T / max(self.map.max(), np.finfo(np.float32).tiny), np.float32)
+        x, y = (line.at(at) / line.probs.max() for line, at in zip(lines, places, strict=True))
         return np.asarray(np.outer(y, x), np.float32)
 
     def __str__(self) -> str:
@@ -133,3 +145,8 @@ class PointExplanation(Result):
         if path.suffix not in {".json", ".png", ".jpg", ".jpeg", ".webp"}:
             raise InputError(f"cannot save an explanation as '{path.name}': use .html, .png, .jpg or .json")
         return super().save(path)
+
+
+def _between(known: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Weights (n, W) by which values at `known` (W,) are read linearly at `places` (n,); 0 beyond them."""
+    return np.stack([np.interp(places, known, one, left=0, right=0) for one in np.eye(len(known))], axis=1)

@@ -19,7 +19,7 @@ from macaw.results.fragments import image
 from macaw.results.page import document
 from macaw.results.point_explanation_parts import Line
 from macaw.results.point_explanation_pictures import SIDE, heat_picture
-from macaw.results.point_explanation_words import HEAT, HEAT_HIDES, MADE, TABLE, lede, sentences, told
+from macaw.results.point_explanation_words import lede, sentences, told, words_of
 
 if TYPE_CHECKING:
     from macaw.results.point_explanation import PointExplanation
@@ -42,14 +42,14 @@ _OWN = """
 def point_explanation_page(why: PointExplanation) -> str:
     """The whole page."""
     header = f'<h1>{escape(why.question)}</h1>\n<p class="lede">{escape(lede(why))}</p>'
-    main = "\n".join((_lines(why), _points(why), _made()))
+    main = "\n".join((_lines(why), _points(why), _made(why)))
     return document(why.headline, header, main, style=fragments.STYLE + STYLE + TABLES + _OWN)
 
 
 def point_explanation_fragment(why: PointExplanation) -> str:
     """The heat with its words, for a page that carries MAPS."""
     words = escape(" ".join(sentences(why)))
-    figure = f"<figure>{_photo(why)}<figcaption><p>{escape(HEAT)}</p></figcaption></figure>"
+    figure = f"<figure>{_photo(why)}<figcaption><p>{escape(words_of(why).heat)}</p></figcaption></figure>"
     return f'<div class="why">\n<div class="maps">\n{figure}\n</div>\n<p>{words}</p>\n</div>'
 
 
@@ -64,9 +64,10 @@ def _lines(why: PointExplanation) -> str:
     )
     scale = scale_bar(heat.scale(66)[33:], "unlikely", "likeliest")
     said = "".join(f"<li>{escape(words)}</li>" for words in sentences(why))
+    how = words_of(why)
     return section(
         "The lines behind it",
-        f'<p>{escape(HEAT)} <span class="quiet">{escape(HEAT_HIDES)}</span></p>',
+        f'<p>{escape(how.heat)} <span class="quiet">{escape(how.hides)}</span></p>',
         f'<div class="why">{edges}\n{scale}</div>\n<ul>{said}</ul>',
     )
 
@@ -105,7 +106,7 @@ def _points(why: PointExplanation) -> str:
     more = len(places) - ROWS
     rest = f'\n<p class="more">and {more:,} more, surer</p>' if more > 0 else ""
     table = f'<table class="bars rows">\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>'
-    return section("All points", f"<p>{escape(TABLE)}</p>", table + rest)
+    return section("All points", f"<p>{escape(words_of(why).table)}</p>", table + rest)
 
 
 def _row(why: PointExplanation, place: int) -> str:
@@ -118,6 +119,7 @@ def _row(why: PointExplanation, place: int) -> str:
     )
 
 
-def _made() -> str:
-    items = "\n".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in MADE.items())
+def _made(why: PointExplanation) -> str:
+    made = words_of(why).made.items()
+    items = "\n".join(f"<div><dt>{escape(name)}</dt><dd>{escape(words)}</dd></div>" for name, words in made)
     return section("How it was made", f'<dl class="made">\n{items}\n</dl>')
