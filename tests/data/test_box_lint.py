@@ -164,6 +164,29 @@ def table(root: Path) -> Data:
     return data
 
 
+def outlined(root: Path) -> Data:
+    """COCO whose objects are diamonds, each outlined."""
+    data = coco(root)
+    for split in ("train", "val"):
+        for one in data.content(split)["annotations"]:
+            x, y, w, h = one["bbox"]
+            one["segmentation"] = [[x + w / 2, y, x + w, y + h / 2, x + w / 2, y + h, x, y + h / 2]]
+    return data
+
+
+def _outline(*polygon: float) -> Callable[[Data], None]:
+    """The first cat, whose box is 4, 6 to 26, 26, has another outline."""
+
+    def spoil(data: Data) -> None:
+        data.content("train")["annotations"][0]["segmentation"] = [list(polygon)]
+
+    return spoil
+
+
+def _bare(data: Data) -> None:
+    del data.content("train")["annotations"][0]["segmentation"]
+
+
 LAYOUTS = (coco, yolo, voc, table)
 
 
@@ -466,6 +489,11 @@ BREAKS: dict[str, Break] = {
     "cmyk": (coco, _odd("a.jpg", lambda d: d.picture().convert("CMYK")), set(), 1, "images/train/a.jpg"),
     "deep": (coco, _odd("a.png", _grey16), {"grey"}, 1, "images/train/a.png"),
     "animated": (coco, _odd("a.gif", _frames), set(), 1, "images/train/a.gif"),
+    # Outlines
+    "outline-missing": (outlined, _bare, set(), 1, f"{FIRST}: cat 4, 6, 26, 26"),
+    "outline-empty": (outlined, _outline(9, 9, 9.1, 9, 9.1, 9.1), set(), 1, FIRST),
+    "outline-beyond": (outlined, _outline(4, 6, 40, 6, 40, 26, 4, 26), set(), 1, FIRST),
+    "outline-crossed": (outlined, _outline(4, 6, 26, 26, 26, 6, 4, 26), set(), 1, FIRST),
     # Copies
     "duplicate": (coco, _copy("train", *_pair()), set(), 1, f"images/train/a.png = {FIRST}"),
     "duplicate-near": (coco, _near("train", *_pair()), set(), 1, f"{FIRST} = images/train/a.jpg"),
@@ -536,7 +564,7 @@ def test_every_rule_says_what_to_do():
     assert all(rule.remedy and rule.severity in {"error", "warning", "note"} for rule in RULES.values())
 
 
-@pytest.mark.parametrize("make", LAYOUTS)
+@pytest.mark.parametrize("make", [*LAYOUTS, outlined])
 def test_a_clean_set_is_silent(make: Callable[[Path], Data], tmp_path: Path):
     findings = lint_boxes(make(tmp_path / "data").save())
     assert [(one.code, one.where) for one in findings.findings] == []

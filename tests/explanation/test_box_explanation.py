@@ -348,3 +348,57 @@ def test_a_real_detector_is_explained_from_end_to_end(real: Model):
 def test_explaining_a_box_needs_no_torch():
     code = "import sys, macaw.explanation.boxes; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+# The outline
+
+
+class Outlining(Known):
+    """The same with masks of three prototypes: a disc in the square, its left half to take away, a trace."""
+
+    def outputs(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+        (raw,) = super().outputs(*arrays)
+        mix = np.broadcast_to(np.array([0.5, -1.0, 1.0], np.float32), (*raw.shape[:2], 3))
+        y, x = np.mgrid[2:SIDE:4, 2:SIDE:4]
+        disc = np.where((x - 32) ** 2 + (y - 48) ** 2 <= 14**2, 8.0, -8.0)
+        sheets = np.stack([disc, np.where(x < 32, 6.0, 0.0), np.full(disc.shape, 1e-3)])
+        return np.concatenate([raw, mix], 2), sheets[None].astype(np.float32).repeat(len(raw), 0)
+
+
+def test_an_outline_is_the_sum_of_its_prototypes():
+    why = explain_boxes(Outlining(), photo(), by=("prototypes", "cells"))
+    mixture = why.mixture
+    assert mixture is not None
+    assert mixture.weights.tolist() == [0.5, -1, 1]
+    assert mixture.shown.tolist() == [0, 1, 2]  # 4 everywhere, 6 on one half, next to nothing
+    left, top, right, bottom = mixture.frame  # whole cells of 4 pixels about the square, in the picture
+    assert left <= 16 and right >= 48 and top <= 8 and bottom >= 40 and top >= 0
+    rows, columns = mixture.outline.shape
+    assert (columns, rows) == ((right - left) / 4, (bottom - top) / 4)
+    y, x = np.mgrid[:rows, :columns] * 4 + 2 + np.array([top + 24, left]).reshape(2, 1, 1)
+    inside = (x - 32) ** 2 + (y - 48) ** 2 <= 14**2
+    wanted = np.where(inside, 4.0, -4.0) - np.where(x < 32, 6.0, 0.0) + 1e-3
+    assert mixture.outline == pytest.approx(1 / (1 + np.exp(-wanted)), abs=1e-5)
+    assert mixture.parts[1] == pytest.approx(np.where(x < 32, -6.0, 0.0))
+    assert mixture.alike == 1  # all of them are shown
+    assert "mixed from 3 prototypes; the 3 strongest alone would give a mask that overlaps it by 1.00" in str(
+        why
+    )
+    # The answer's mask is the right half of the disc, but for the border
+    region = why.answer.regions[0]
+    assert region.area == pytest.approx(np.pi * 14**2 / 2, rel=0.2) and region.xyxy[0] >= 30
+    assert why.to_dict()["mixture"]["strongest"] == [0, 1, 2]
+
+
+def test_the_outline_has_its_section_and_its_row(tmp_path: Path):
+    why = explain_boxes(Outlining(), photo(), by=("prototypes", "cells"))
+    page = why.to_html()
+    assert "What its outline is mixed from" in page and page.count("<figcaption>") == 1 + 3 + 4
+    assert "Prototype 1 × -1.00" in page and "All 3 added up" in page
+    assert why.plot().height > explain_boxes(Outlining(), photo(), by="cells").plot().height + 100
+
+
+def test_a_model_without_masks_has_no_prototypes():
+    assert explain_boxes(Known(), photo()).mixture is None
+    with pytest.raises(InputError, match="gives boxes without masks"):
+        explain_boxes(Known(), photo(), by="prototypes")

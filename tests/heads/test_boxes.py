@@ -18,6 +18,7 @@ from macaw.frontends.image import ImageFrontend
 from macaw.heads.box_assign import assign, choose, grid_of, pair_up, truth_of
 from macaw.heads.box_losses import edge_bins, giou, mask_cross, overlaps, quality_focal
 from macaw.heads.boxes import PRIOR, BoxHead, Branch, bin_values
+from macaw.heads.extents import Extents
 from macaw.heads.scene import Scene, empty_scene
 from macaw.layers.conv import ConvNorm
 from macaw.layers.pyramid import Pyramid
@@ -272,7 +273,7 @@ def test_forward_and_decoded_tell_the_same():
             whole = net(seen)
             spread = getattr(whole, branch)
             assert raw.shape == (2, 84, 4 + 3 + 5)
-            assert prototypes.shape == (2, 5, 8, 8)
+            assert prototypes.shape == (2, 5, 16, 16)  # of the level before the last three
             torch.testing.assert_close(raw[..., 4:7], spread.scores.sigmoid())
             torch.testing.assert_close(raw[..., 7:], spread.mix.tanh())
             edges = spread.edges.unflatten(-1, (4, 8)).softmax(-1)
@@ -340,7 +341,7 @@ CASES = {
 def test_loss_and_gradients_are_finite(case: str, bins: int):
     net, seen = head(bins=bins, protos=4), features()
     scenes = [
-        Scene(s.xyxy, s.labels, masks=torch.ones(len(s), 64, 64, dtype=torch.bool)) if len(s) < 100 else s
+        Scene(s.xyxy, s.labels, masks=Extents.of(torch.ones(len(s), 64, 64))) if len(s) < 100 else s
         for s in CASES[case]
     ]
     loss = net.loss(net(seen), scenes, seen)
@@ -503,7 +504,7 @@ def painted(count: int) -> tuple[torch.Tensor, list[Scene]]:
             picture[inside] = draw.uniform(0.5, 1.0, 3)
             boxes, labels, masks = [*boxes, box], [*labels, label], [*masks, inside]
         pictures.append(torch.tensor(picture, dtype=torch.float32).permute(2, 0, 1))
-        scenes.append(scene(np.array(boxes).tolist(), labels, masks=torch.from_numpy(np.array(masks))))
+        scenes.append(scene(np.array(boxes).tolist(), labels, masks=Extents.of(np.array(masks))))
     return torch.stack(pictures), scenes
 
 
@@ -582,6 +583,6 @@ def test_it_learns_a_few_pictures_by_heart():
             drawn = torch.from_numpy(np.einsum("k,khw->hw", mix, prototypes[i]))[None, None]
             drawn = torch.nn.functional.interpolate(drawn, size=(64, 64), mode="bilinear")[0, 0].numpy() > 0
             drawn &= (column > left) & (column < right) & (row > top) & (row < bottom)
-            masks = scenes[i].masks.numpy()
+            masks = scenes[i].masks.whole((64, 64)).numpy()
             shares.append(max((drawn & mask).sum() / (drawn | mask).sum() for mask in masks))
     assert np.mean(shares) > 0.8

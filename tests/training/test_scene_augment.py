@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from macaw.errors import InputError
+from macaw.heads.extents import Extents
 from macaw.heads.scene import Scene, empty_scene
 from macaw.training.geometry import (
     Move,
     clip_boxes,
     move_boxes,
+    move_extents,
     move_masks,
     move_picture,
     move_points,
@@ -52,7 +54,7 @@ def painted(seed: int = 0, count: int = 2) -> tuple[torch.Tensor, Scene]:
         points.append([[left + 0.5, top + 0.5, 2], [right - 0.5, top + 0.5, 1], [0, 0, 0]])
     classes = torch.where(masks.any(0), 1, 0).to(torch.uint8)
     return picture, Scene(
-        torch.tensor(boxes, dtype=torch.float32), torch.arange(count), None, masks,
+        torch.tensor(boxes, dtype=torch.float32), torch.arange(count), None, Extents.of(masks),
         torch.tensor(points, dtype=torch.float32), classes,
     )  # fmt: skip
 
@@ -61,6 +63,12 @@ def shrunk(masks: torch.Tensor) -> torch.Tensor:
     """What is two pixels off the border of one of the masks (N, H, W), and off the sheet's."""
     bare = torch.nn.functional.pad((~masks).float()[:, None], (2, 2, 2, 2), value=1.0)
     return (torch.nn.functional.max_pool2d(bare, 5, 1) == 0).any(0)[0]
+
+
+def same(one: Scene, other: Scene, size: tuple[int, int] = (SIDE, SIDE)) -> None:
+    for name in ("xyxy", "labels", "points", "classes"):
+        assert torch.equal(getattr(one, name), getattr(other, name)), name
+    assert torch.equal(one.masks.whole(size), other.masks.whole(size))
 
 
 def extent(mask: torch.Tensor) -> torch.Tensor:
@@ -72,7 +80,8 @@ def extent(mask: torch.Tensor) -> torch.Tensor:
 def test_a_moved_mask_has_the_moved_box(move: Move, seed: int):
     scene = painted(seed)[1]
     boxes = clip_boxes(move_boxes(scene.xyxy, move), WHOLE)
-    for box, mask in zip(boxes, move_masks(scene.masks, move, WHOLE), strict=True):
+    masks = move_extents(scene.masks, move, WHOLE).whole((SIDE, SIDE))
+    for box, mask in zip(boxes, masks, strict=True):
         if mask.any():
             assert (extent(mask) - box).abs().max() <= 1
         else:
@@ -83,7 +92,7 @@ def test_a_moved_mask_has_the_moved_box(move: Move, seed: int):
 def test_a_moved_picture_shows_what_its_mask_says(move: Move, seed: int):
     picture, scene = painted(seed)
     bright = move_picture(picture, move, WHOLE)
-    masks = move_masks(scene.masks, move, WHOLE)
+    masks = move_extents(scene.masks, move, WHOLE).whole((SIDE, SIDE))
     inside = move_masks(torch.ones(SIDE, SIDE, dtype=torch.bool), move, WHOLE)
     assert (bright[~inside] == 114).all()
     # Off the borders of the rectangles, where bilinear sampling mixes, the two agree
@@ -110,8 +119,7 @@ def test_a_mirror_twice_is_the_identity():
     picture, scene = painted()
     mirror = Tile(0, Move(-1, 1, SIDE, 0), WHOLE)
     again = move_scene(move_scene(scene, mirror, FLIPS), mirror, FLIPS)
-    for name in ("xyxy", "labels", "masks", "points", "classes"):
-        assert torch.equal(getattr(again, name), getattr(scene, name)), name
+    same(again, scene)
     turned = move_picture(picture, mirror.move, WHOLE)
     assert torch.equal(turned, picture.flip(1).float())
     assert torch.equal(move_picture(turned, mirror.move, WHOLE), picture.float())
@@ -167,8 +175,7 @@ def test_nothing_switched_on_changes_nothing():
     assert torch.equal(out, pictures.permute(0, 3, 1, 2).float())
     assert out.is_contiguous(memory_format=torch.channels_last)
     for one, other in zip(moved, scenes, strict=True):
-        for name in ("xyxy", "labels", "masks", "points", "classes"):
-            assert torch.equal(getattr(one, name), getattr(other, name)), name
+        same(one, other)
 
 
 def test_a_shift_alone_copies_pixels():
@@ -176,7 +183,7 @@ def test_a_shift_alone_copies_pixels():
     assert set(out.unique().tolist()) <= {0.0, 114.0, 255.0}
     for scene in moved:
         assert torch.equal(scene.xyxy, scene.xyxy.round())
-        for box, mask in zip(scene.xyxy, scene.masks, strict=True):
+        for box, mask in zip(scene.xyxy, scene.masks.whole((SIDE, SIDE)), strict=True):
             assert torch.equal(extent(mask), box)
 
 
@@ -191,18 +198,18 @@ def test_what_comes_out_belongs_together(seed: int, mosaic: float, size: tuple[i
     assert out.min() >= 0
     assert out.max() <= 255
     for picture, scene in zip(out, moved, strict=True):
-        assert scene.masks.shape == (len(scene), *size)
+        masks = scene.masks.whole(size)
         assert scene.classes.shape == size
         assert (scene.xyxy >= 0).all()
         assert (scene.xyxy <= torch.tensor([size[1], size[0]] * 2)).all()
         assert ((scene.xyxy[:, 2:] - scene.xyxy[:, :2]) >= 1).all()
-        for box, mask, points in zip(scene.xyxy, scene.masks, scene.points, strict=True):
+        for box, mask, points in zip(scene.xyxy, masks, scene.points, strict=True):
             assert (extent(mask) - box).abs().max() <= 1
             for x, y, v in points.tolist():
                 if v:
                     assert box[0] <= x <= box[2]
                     assert box[1] <= y <= box[3]
-        inner = shrunk(scene.masks)
+        inner = shrunk(masks)
         assert (picture[:, inner] > 200).all()
         assert (scene.classes[inner] == 1).all()
 
@@ -258,12 +265,12 @@ def test_nothing_is_changed_in_place():
     pictures, scenes = batch()
     copies = (
         [scene.xyxy.clone() for scene in scenes],
-        [scene.masks.clone() for scene in scenes],
+        [scene.masks.whole((SIDE, SIDE)) for scene in scenes],
         pictures.clone(),
     )
     augment_scenes(pictures, scenes, EVERYTHING, size=(SIDE, SIDE), seed=0, flips=FLIPS)
     assert all(torch.equal(a.xyxy, b) for a, b in zip(scenes, copies[0], strict=True))
-    assert all(torch.equal(a.masks, b) for a, b in zip(scenes, copies[1], strict=True))
+    assert all(torch.equal(a.masks.whole((SIDE, SIDE)), b) for a, b in zip(scenes, copies[1], strict=True))
     assert torch.equal(pictures, copies[2])
 
 

@@ -10,6 +10,7 @@ from macaw.data.boxpacks import read_box_pack
 from macaw.data.boxtables import read_box_table
 from macaw.data.coco import read_coco
 from macaw.data.find import no_such
+from macaw.data.instances import read_instance_maps
 from macaw.data.looks import looks_like
 from macaw.data.objects import Annotated, AnnotatedPictures, Objects, Skeleton
 from macaw.data.problems import Problem
@@ -27,6 +28,7 @@ LAYOUTS: tuple[tuple[str, Callable[[Path, Reading], AnnotatedPictures | None]], 
     ("YOLO: data.yaml, or images/ with labels/", read_yolo),
     ("Pascal VOC: Annotations/ with .xml, or .xml beside pictures", read_voc),
     ("a table (.csv, .tsv or .jsonl) with columns image, label, xmin, ymin, xmax and ymax", read_box_table),
+    ("instance maps: images/ beside masks/ or labels/, each number an object", read_instance_maps),
 )
 
 

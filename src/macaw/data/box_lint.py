@@ -13,6 +13,7 @@ from macaw.data.box_classes import class_findings
 from macaw.data.box_copies import conflict_findings
 from macaw.data.box_crops import both_pairs, class_crops, sight_pairs
 from macaw.data.box_forms import form_findings
+from macaw.data.box_outlines import outline_findings
 from macaw.data.box_places import place_findings
 from macaw.data.box_problems import problem_findings
 from macaw.data.box_survey import BoxSurvey, survey_boxes
@@ -54,6 +55,7 @@ def lint_boxes(
     class_findings(held, names)
     picture_findings(held, facts, size=None)  # what it says of a size is meant for squares cut from them
     place_findings(held, facts, size=size)
+    outline_findings(held)
     couples = [*conflict_findings(held, facts), *copy_findings(held, facts, prints, val_share=val_share)]
     return Findings(
         path=str(path),

@@ -34,6 +34,11 @@ RULES = {
     "box-unseen": note("fine, if so small ones need not be found"),
     "unseen-many": warning("train at a larger size, or cut the pictures into tiles"),
     "box-elongated": note("fine, if the objects are so long; else a corner slipped"),
+    # Outlines
+    "outline-missing": warning("outline them too: masks are learned where nearly all objects have one"),
+    "outline-empty": warning("draw it anew, or leave it out: there is no pixel to learn"),
+    "outline-beyond": warning("correct one of the two: a mask is cut off at its box"),
+    "outline-crossed": warning("draw it in one round: where it crosses itself, inside and outside swap"),
     # Pictures
     "crowded": warning("cut them into tiles: a picture has at most 300 answers"),
     "picture-empty": note("fine, if nothing is in them: they are learned as background"),

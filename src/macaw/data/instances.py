@@ -11,10 +11,11 @@ import numpy as np
 from macaw.data.aligned import finished
 from macaw.data.find import no_such
 from macaw.data.hashing import in_chunks
+from macaw.data.legends import find_legend
 from macaw.data.masked import raw_mask
 from macaw.data.maskfolders import Pairs, mask_pairs
 from macaw.data.objects import Annotated, AnnotatedPictures, Objects
-from macaw.data.problems import Problem
+from macaw.data.problems import Problem, Problems
 from macaw.data.reading import Reading, in_order
 from macaw.data.regions import Region
 from macaw.data.rows import Row, objects_of
@@ -23,6 +24,8 @@ from macaw.data.upright import upright_sizes
 from macaw.errors import DataError, InputError
 
 # Shapes: H, W rows and columns of a map, R runs of equal numbers in it, column by column
+_LOOKED = 40  # maps that tell whether numbers are objects
+_MOST_CLASSES = 254  # a larger number is no class
 
 
 def read_instances(
@@ -70,6 +73,36 @@ def _laid_out(path: Path, reading: Reading, name: str) -> AnnotatedPictures:
         )
     splits = {split: _split(pairs[split], reading) for split in in_order(pairs)}
     return AnnotatedPictures((name,), splits, "instances", (), path)
+
+
+def read_instance_maps(path: Path, reading: Reading) -> AnnotatedPictures | None:
+    """What `read_annotated` makes of such a folder; None where its masks are none, or seem to hold classes.
+
+    They do where a table names these, and where numbers are few and the same from map to map: those of
+    objects go from 1 on without a gap, as far as there are objects. An object is then an "object".
+    """
+    if not path.is_dir() or find_legend(path) is not None:
+        return None
+    pairs = mask_pairs(path, Problems())
+    maps = [mask for split in in_order(pairs) for mask in pairs[split].masks]
+    if not _of_objects(maps[:: max(1, len(maps) // _LOOKED)]):
+        return None
+    reading.notes.append("masks are read as instance maps: each number but 0 is one object")
+    return _laid_out(path, reading, "object")
+
+
+def _of_objects(maps: Sequence[Path]) -> bool:
+    """Whether the numbers in maps are those of objects."""
+    try:
+        numbers = [np.unique(_map(one)) for one in maps]
+    except InputError:  # in colour, or no picture: others will say so
+        return False
+    counted = [some[some > 0] for some in numbers if some.max(initial=0) > 0]
+    most = [int(some.max()) for some in counted]
+    if not most or max(most) > _MOST_CLASSES:
+        return bool(most)
+    whole = sum(len(some) == top for some, top in zip(counted, most, strict=True))
+    return max(most) > 1 and len(set(most)) > 1 and whole >= 0.9 * len(most)
 
 
 def objects_in(numbers: np.ndarray) -> Objects:

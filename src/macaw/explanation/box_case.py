@@ -1,6 +1,6 @@
 """Box case: one question to a detector, why this box, with all that its raw output says about it.
 
-Shapes: A cells, C classes, S side of the prepared picture, N proposals
+Shapes: A cells, C classes, K prototypes of h x w cells, S side of the prepared picture, N proposals
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from macaw.data.letterbox import Letter, place
+from macaw.data.inputs import Input
+from macaw.data.letterbox import Letter
+from macaw.data.prepare import Fit
 from macaw.errors import InputError
 from macaw.explanation.asked import class_place, one_answer
 from macaw.explanation.box_cells import Cells, cells_of
 from macaw.metrics.overlap import box_iou
-from macaw.model import Input, Model
+from macaw.model import Model
 from macaw.results.box_decode import Candidates, Keep, candidates
 from macaw.results.box_explanation_parts import Proposals
 from macaw.results.boxes import Boxes
@@ -47,11 +49,17 @@ class BoxCase:
     keep: Keep
     target: int | None = None  # the class in question, any where nobody said
     rank: int = 1  # which of its boxes, from 1
+    prototypes: np.ndarray | None = None  # (K, h, w) float32: what outlines are mixed from
 
     @property
     def scores(self) -> np.ndarray:
         """(A, C) what each cell gives each class."""
         return self.raw[:, 4 : 4 + len(self.answer.names)]
+
+    @property
+    def gridded(self) -> bool:
+        """Whether cells lie on grids, as all of our own models' do; queries of a DETR lie nowhere."""
+        return self.model.card.builder != "whole"
 
     @cached_property
     def cells(self) -> Cells:
@@ -172,5 +180,6 @@ def ask(model: Model, picture: Input, *, target: str | None, rank: int, score: f
     told = {"sources": [seen.source], "pictures": [seen.picture], "sizes": [seen.size]}
     answer = model.decode(outputs, card=card, **told)[0]
     width, height = seen.size
-    letter = place(width, height, prepared.shape[-1])
-    return BoxCase(model, answer, prepared[0], outputs[0][0], letter, keep, label, rank)
+    letter = Fit.of(card.prepare).letter(width, height)
+    prototypes = outputs[1][0] if len(outputs) > 1 else None
+    return BoxCase(model, answer, prepared[0], outputs[0][0], letter, keep, label, rank, prototypes)

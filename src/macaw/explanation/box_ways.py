@@ -1,4 +1,4 @@
-"""Ways to explain a box, each on its own: by its cells, by what suppression took, by covering."""
+"""Ways to explain a box, each on its own: its cells, what suppression took, covering, its outline's parts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from macaw.errors import InputError
 from macaw.explanation.box_case import BoxCase
+from macaw.explanation.box_mixture import by_prototypes
 from macaw.explanation.box_occlusion import box_heat
 from macaw.metrics.overlap import box_iou
 from macaw.results.box_decode import Candidates
@@ -20,7 +22,12 @@ SHOWN = 5  # near misses, and classes of a cell
 
 
 def by_cells(case: BoxCase) -> dict[str, Any]:
-    """What every cell gives the class of the box, level by level, and the cells that claim this very box."""
+    """What every cell gives the class of the box, level by level, and the cells that claim this very box.
+
+    Nothing of a model whose cells are queries.
+    """
+    if not case.gridded:
+        return {}
     scores = np.clip(case.scores[:, case.chosen.label], 0, 1)
     parts = zip(case.cells.levels, case.cells.split(scores), strict=True)
     return {
@@ -29,16 +36,26 @@ def by_cells(case: BoxCase) -> dict[str, Any]:
     }
 
 
+def refuse_queries(case: BoxCase) -> None:
+    """Raises InputError where cells alone are asked for, and the model's are queries."""
+    if not case.gridded:
+        raise InputError(
+            "this model answers by queries, which lie on no grid, so there are no cells; explain it otherwise"
+        )
+
+
 def by_suppression(case: BoxCase) -> dict[str, Any]:
-    """Who was removed for whom, what nearly became a box, and what else the box could have been."""
+    """Who was removed for whom, what nearly became a box, and what else the box could have been.
+
+    Of queries, which have no place of their own, the last alone.
+    """
     given = np.clip(case.scores[case.chosen.cell], 0, 1)  # (C,)
     order = np.argsort(-given, kind="stable")[:SHOWN]
     names = case.answer.names
-    return {
-        "suppression": _suppression(case),
-        "misses": _misses(case),
-        "classes": tuple((names[label], float(given[label])) for label in order),
-    }
+    classes = tuple((names[label], float(given[label])) for label in order)
+    if not case.gridded:
+        return {"classes": classes}
+    return {"suppression": _suppression(case), "misses": _misses(case), "classes": classes}
 
 
 def by_occlusion(case: BoxCase) -> dict[str, Any]:
@@ -87,4 +104,5 @@ WAYS: dict[str, Callable[[BoxCase], dict[str, Any]]] = {
     "cells": by_cells,
     "suppression": by_suppression,
     "occlusion": by_occlusion,
+    "prototypes": by_prototypes,
 }

@@ -21,6 +21,7 @@ class Head(nn.Module):
 
     dims: tuple[int, ...]  # which front-ends it can read, by their number of position axes
     reads: str = "pooled"  # what its first argument describes: the "pooled" features, or all "levels"
+    sizes: str = "any"  # which pictures its graph takes: "any", or "fixed" to those it was made for
     config: dict[str, Any]
 
     def forward(self, features: Features) -> Any:

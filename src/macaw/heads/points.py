@@ -37,6 +37,7 @@ class PointHead(Head):
 
     dims = (2,)
     reads = "levels"  # its constructor takes the widths of all levels
+    sizes = "fixed"  # each bin reads the whole of the last level
 
     def __init__(
         self, widths: Sequence[int], *, points: int, size: Sequence[int], strides: Sequence[int],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from macaw.errors import InputError
+from macaw.heads.extents import Extents
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +25,7 @@ class Scene:
     xyxy: torch.Tensor  # (N, 4) float32: left, top, right, bottom
     labels: torch.Tensor  # (N,) int64, into the class table
     crowd: torch.Tensor | None = None  # (N,) bool: a group, neither to be found nor to be held against
-    masks: torch.Tensor | None = None  # (N, H, W) bool; all False where an object has none
+    masks: Extents | None = None  # (N,); nothing where nobody knows an object's
     points: torch.Tensor | None = None  # (N, K, 3) float32: x, y, v; v 0 not labelled, 1 hidden, 2 visible
     classes: torch.Tensor | None = None  # (H, W) uint8: a class for every pixel, 255 where none is known
 

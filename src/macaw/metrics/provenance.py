@@ -25,7 +25,7 @@ from macaw.files import cache_folder
 from macaw.machine import cpu_count, processor
 from macaw.model import Model
 from macaw.results.record import Record
-from macaw.runtime.engine import WEIGHTS
+from macaw.runtime.graph import weights_file
 from macaw.tasks import TASKS
 
 _SEED = 0  # of score_labels, where nobody asked for another
@@ -91,9 +91,11 @@ def content_of_objects(some: Annotated, names: tuple[str, ...]) -> str:
     lines = []
     for mark, objects in zip(digests(some.sources), some.objects, strict=True):
         points = None if objects.points is None else objects.points.round(3)
+        regions = objects.regions or (None,) * len(objects)
         rows = [
             [names[label], *objects.xyxy[i].round(3).tolist(), bool(objects.crowd[i])]
             + ([] if points is None else points[i].ravel().tolist())
+            + ([] if (region := regions[i]) is None else region.counts.tolist())
             for i, label in enumerate(objects.labels.tolist())
         ]
         lines.append(mark + json.dumps(sorted(rows)).encode())
@@ -114,7 +116,7 @@ def weights_of(model: Model) -> str:
     how = json.dumps([card.names, card.prepare, card.decode], sort_keys=True)
     total = hashlib.sha256(how.encode())
     # A model of one file has them inside; OpenVINO's is two
-    for path in [place, place.with_suffix(".bin")] if place.is_file() else [place / WEIGHTS]:
+    for path in [place, place.with_suffix(".bin")] if place.is_file() else [weights_file(place)]:
         if path.is_file():
             with open(path, "rb") as file:
                 total.update(hashlib.file_digest(file, "sha256").digest())

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
 
 from macaw import tasks
 from macaw.data.annotated import read_annotated
@@ -17,11 +16,12 @@ from macaw.data.masked import read_mask
 from macaw.data.maskfolders import read_masked
 from macaw.data.pointfiles import read_points
 from macaw.errors import DataError, InputError, did_you_mean
+from macaw.metrics.box_outlines import crowding, with_outlines
 from macaw.metrics.coco_ap import score_boxes
 from macaw.metrics.labels import score_labels
 from macaw.metrics.masks import Confusion
-from macaw.metrics.points import box_side, score_points
 from macaw.metrics.provenance import content_of, content_of_masks, content_of_objects, record_of
+from macaw.metrics.top_down import score_objects
 from macaw.model import Model
 from macaw.results.record import Record
 
@@ -95,6 +95,9 @@ def _boxes(model: Model, wanted: Wanted) -> tuple[Any, Made]:
             wanted.watcher.read(len(found), len(some))
     seconds = time.monotonic() - began
     scores = score_boxes(found, some.objects, model.card.names, seconds=seconds)
+    scores = replace(scores, notes=(*scores.notes, *crowding(some.objects, MOST)))
+    if any(one.regions for one in found):
+        scores = with_outlines(scores, found, some.objects)
 
     def made() -> Record:
         content = content_of_objects(some, model.card.names)
@@ -131,15 +134,12 @@ def _points(model: Model, wanted: Wanted) -> tuple[Any, Made]:
         )
     chosen = _split(pointed, wanted, pointed.notes)
     some = pointed.splits[chosen]
-    began, found = time.monotonic(), []
-    for answer in model.stream(some.sources, batch=wanted.batch):
-        found.append(answer.xy)
-        if wanted.watcher:
-            wanted.watcher.read(len(found), len(some))
-    seconds = time.monotonic() - began
-    truth = np.concatenate([objects.points for objects in some.objects])
-    normaliser = box_side(np.concatenate([objects.xyxy for objects in some.objects]))
-    scores = score_points(np.stack(found), truth, names, normaliser=normaliser, seconds=seconds)
+    if pointed.skeleton is None or not some.count:
+        raise InputError(
+            f"'{wanted.data}' has no object in {chosen}, so there is nothing to score; mark some"
+        )
+    progress = wanted.watcher.read if wanted.watcher else None
+    scores = score_objects(model, some, pointed.skeleton, batch=min(32, wanted.batch), progress=progress)
 
     def made() -> Record:
         content = content_of_objects(some, pointed.names)

@@ -13,6 +13,7 @@ from macaw.errors import InputError
 from macaw.files import atomic_write
 from macaw.results.base import Result
 from macaw.results.box_explanation_parts import BoxHeat, LevelScores, Proposals, Suppression
+from macaw.results.box_mixture import Mixture
 from macaw.results.boxes import Boxes, Detection
 from macaw.results.evidence import listed, short
 
@@ -44,6 +45,7 @@ class BoxExplanation(Result):
     suppression: Suppression | None = None
     misses: Proposals | None = None  # boxes of the picture just below the threshold; overlaps are with `box`
     heat: BoxHeat | None = None
+    mixture: Mixture | None = None  # of its outline, where the model gives one
 
     def __post_init__(self) -> None:
         if self.answer.picture is None:
@@ -102,6 +104,7 @@ class BoxExplanation(Result):
             "suppression": None if self.suppression is None else self.suppression.to_dict(names),
             "misses": None if self.misses is None else self.misses.to_list(names),
             "heat": None if self.heat is None else self.heat.to_dict(),
+            "mixture": None if self.mixture is None else self.mixture.to_dict(),
         }  # fmt: skip
 
     def plot(self) -> Image:

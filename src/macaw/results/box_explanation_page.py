@@ -48,6 +48,7 @@ from macaw.results.box_explanation_words import (
     removed,
     sentences,
 )
+from macaw.results.box_mixture_page import mixture_section
 from macaw.results.explanation_inside import section
 from macaw.results.explanation_style import STYLE
 from macaw.results.explanation_words import percent
@@ -66,7 +67,8 @@ LISTED = 5  # boxes of the answer that have a line of their own
 def box_explanation_page(why: BoxExplanation) -> str:
     """The whole page."""
     header = f'<h1>{escape(why.question)}</h1>\n<p class="lede">{escape(lede(why))}</p>'
-    sections = (_found(why), _levels(why), _taken(why), _below(why), _held(why), _made(why))
+    outline = mixture_section(why)
+    sections = (_found(why), _levels(why), outline, _taken(why), _below(why), _held(why), _made(why))
     style = fragments.STYLE + STYLE + TABLES
     return document(headline(why), header, "\n".join(filter(None, sections)), style=style)
 
@@ -192,7 +194,8 @@ def _held(why: BoxExplanation) -> str:
 
 
 def _made(why: BoxExplanation) -> str:
-    there = (bool(why.levels), why.claims is not None, why.suppression is not None, why.heat is not None)
+    parts = (why.claims, why.suppression, why.heat, why.mixture)
+    there = (bool(why.levels), *(part is not None for part in parts))
     facts = [(name, words) for (name, words), so in zip(MADE.items(), there, strict=True) if so]
     items = "\n".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts)
     return section("How it was made", f'<dl class="made">\n{items}\n</dl>') if facts else ""

@@ -57,11 +57,16 @@ def level_picture(why: BoxExplanation, level: LevelScores) -> Image:
 
 def heat_picture(why: BoxExplanation, one: BoxHeat) -> Image:
     """The map by covering over its part of the photograph, with the box in question."""
-    frame = np.array(one.frame)
-    part = _part(why, frame)
+    return map_picture(why, one.values, one.frame)
+
+
+def map_picture(why: BoxExplanation, values: np.ndarray, frame: Frame) -> Image:
+    """A map (h, w) of -1..1 over the part of the photograph where it lies, with the box in question."""
+    place = np.array(frame)
+    part = _part(why, place)
     tall, wide = part.shape[:2]
-    pixels = heat.overlay(part, one.values, (0.0, 0.0, float(wide), float(tall)), side=SIDE)
-    drawing = _Drawing(why, pixels, origin=frame[:2], extent=frame[2:] - frame[:2])
+    pixels = heat.overlay(part, values, (0.0, 0.0, float(wide), float(tall)), side=SIDE)
+    drawing = _Drawing(why, pixels, origin=place[:2], extent=place[2:] - place[:2])
     drawing.outline(np.array(why.box.xyxy), OTHER)
     return drawing.picture()
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from macaw.results import heat
 from macaw.results.box_explanation_pictures import found_picture, heat_picture, level_picture, peak
-from macaw.results.box_explanation_words import claimed, headline, held, missed, percent, removed
+from macaw.results.box_explanation_words import claimed, headline, held, missed, mixed, percent, removed
+from macaw.results.box_mixture_page import mixture_pictures
 from macaw.results.draw import BLUE, BODY, HEADING, INK, NOTE, PALE_BLUE, TITLE, TRACK, Box, Sheet, Style
 from macaw.results.explanation_sheet import COLUMNS, GAP, HALF, MARGIN, TALL, WIDTH
 
@@ -29,7 +30,7 @@ def draw_box_explanation(why: BoxExplanation) -> Image:
     about = " · ".join(filter(None, (why.model, why.answer.source.replace("\\", "/").rpartition("/")[2])))
     sheet.text(MARGIN, MARGIN + 54, sheet.fit(about, INNER, NOTE), style=NOTE)
     y = MARGIN + 84.0
-    for draw in (_found, _levels, _held):
+    for draw in (_found, _levels, _mixed, _held):
         y = draw(sheet, why, y)
     return sheet.picture().crop((0, 0, WIDTH, round(y + MARGIN - GAP)))
 
@@ -92,6 +93,24 @@ def _levels(sheet: Sheet, why: BoxExplanation, y: float) -> float:
     below = y + 72 + tall + 24
     _scale(sheet, below, heat.scale(480)[240:], ("0 %", percent(peak(why))))
     return _said(sheet, MARGIN, below + 22, INNER, [claimed(why)]) + GAP
+
+
+def _mixed(sheet: Sheet, why: BoxExplanation, y: float) -> float:
+    """The strongest prototypes of the outline side by side, one scale for all, and their sum."""
+    if why.mixture is None:
+        return y
+    sheet.text(MARGIN, y + 14, "What its outline is mixed from", style=HEADING)
+    pictures, gap = mixture_pictures(why, why.mixture), GAP / 2
+    wide = (INNER - gap * (len(pictures) - 1)) / len(pictures)
+    tall = 0.0
+    for place, (words, drawn) in enumerate(pictures):
+        x, high = MARGIN + place * (wide + gap), min(wide, wide * drawn.height / drawn.width)
+        sheet.text(x, y + 50, sheet.fit(words, wide, NOTE), style=NOTE)
+        sheet.paste(drawn, Box(x, y + 72, wide, high))
+        tall = max(tall, high)
+    below = y + 72 + tall + 24
+    _scale(sheet, below, heat.scale(240), ("not the object", "the object"))
+    return _said(sheet, MARGIN, below + 22, INNER, [mixed(why)]) + GAP
 
 
 def _held(sheet: Sheet, why: BoxExplanation, y: float) -> float:

@@ -47,6 +47,8 @@ MADE = {
     "whose box overlaps the explained one by half or more: the mean fall over the blurred spots that cover a "
     "pixel, most by those around it. Its trial is the energy-based pointing game (Wang et al. 2020, "
     "arXiv 1910.01279).",
+    "Prototypes": "Each times its weight (Bolya et al. 2019, YOLACT, arXiv 1904.02689), as the graph gives "
+    "them; shown are those of the largest mean size in the box.",
 }
 
 
@@ -88,7 +90,8 @@ def lede(why: BoxExplanation) -> str:
 
 def sentences(why: BoxExplanation) -> list[str]:
     """What was found, a line for each part that there is."""
-    return [words for words in (claimed(why), removed(why), confused(why), missed(why), held(why)) if words]
+    parts = (claimed(why), mixed(why), removed(why), confused(why), missed(why), held(why))
+    return [words for words in parts if words]
 
 
 def claimed(why: BoxExplanation) -> str:
@@ -104,6 +107,17 @@ def claimed(why: BoxExplanation) -> str:
     return (
         f"{several(count, 'cell')} on {several(levels, 'level')} claim it, {much} of them with the "
         f"{percent(why.threshold)} that a box needs; {surest}."
+    )
+
+
+def mixed(why: BoxExplanation) -> str:
+    """How well the strongest prototypes of its outline would do alone."""
+    if why.mixture is None:
+        return ""
+    count, shown = len(why.mixture.weights), len(why.mixture.shown)
+    return (
+        f"Its outline is mixed from {several(count, 'prototype')}; the {shown} strongest alone would give a "
+        f"mask that overlaps it by {why.mixture.alike:.2f}."
     )
 
 

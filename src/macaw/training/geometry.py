@@ -12,10 +12,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
-from macaw.data.letterbox import GREY
+from macaw.data.letterbox import GREY, Letter
+from macaw.data.regions import Region
+from macaw.heads.extents import Extents, Part
 
 Frame = tuple[int, int, int, int]  # left, top, right, bottom: the whole pixels that something is moved into
 
@@ -93,6 +96,42 @@ def move_masks(masks: torch.Tensor, move: Move, frame: Frame, *, fill: int = 0) 
     columns = _Line((left, right), masks.shape[-1], move.across, move.left)
     x = masks[..., rows.nearest, :][..., columns.nearest]
     return x.masked_fill_(~(rows.inside[:, None] & columns.inside), fill)
+
+
+def move_extents(extents: Extents, move: Move, frame: Frame) -> Extents:
+    """What of each lies in the frame, in pixels of the sheet that the frame is part of: as `move_masks`."""
+    return Extents(tuple(_move_part(part, move, frame) for part in extents))
+
+
+def part_of(region: Region, letter: Letter) -> Part:
+    """What an annotated region becomes on the sheet of its picture, by the nearest pixel."""
+    move = Move(letter.across / letter.width, letter.down / letter.height, letter.left, letter.top)
+    frame = (letter.left, letter.top, letter.left + letter.across, letter.top + letter.down)
+    bits, corner = region.inner()
+    return _sampled(bits, corner, move, frame)
+
+
+def _move_part(part: Part, move: Move, frame: Frame) -> Part:
+    return _sampled(part.mask(), (part.left, part.top), move, frame)
+
+
+def _sampled(bits: np.ndarray, corner: tuple[int, int], move: Move, frame: Frame) -> Part:
+    """Bits (h, w) whose first pixel is at `corner`, moved into a frame, the nearest for each."""
+    left, top, right, bottom = frame
+    columns, across = _reached(corner[0], bits.shape[1], move.across, move.left, (left, right))
+    rows, down = _reached(corner[1], bits.shape[0], move.down, move.top, (top, bottom))
+    return Part.of(bits[down][:, across] > 0, left=columns, top=rows)
+
+
+def _reached(
+    start: int, length: int, scale: float, shift: float, ends: tuple[int, int]
+) -> tuple[int, np.ndarray]:
+    """The first pixel of a frame that some pixels along an axis come to, and which of them each there is."""
+    one, other = sorted((start * scale + shift, (start + length) * scale + shift))
+    first, last = max(ends[0], math.floor(one) - 1), min(ends[1], math.ceil(other) + 1)
+    place = np.floor((np.arange(first, last) + 0.5 - shift) / scale).astype(np.int64) - start
+    inside = np.flatnonzero((place >= 0) & (place < length))
+    return (first + int(inside[0]) if len(inside) else first), place[inside]
 
 
 class _Line:

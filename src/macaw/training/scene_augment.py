@@ -8,6 +8,7 @@ Shapes: B pictures, H and W rows and columns of what comes in, h and w of what g
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 import torch
 
 from macaw.errors import InputError
+from macaw.heads.extents import NOTHING, Extents
 from macaw.heads.mask import IGNORE
 from macaw.heads.scene import Scene
 from macaw.training.augment import recolour
@@ -23,6 +25,7 @@ from macaw.training.geometry import (
     Move,
     clip_boxes,
     move_boxes,
+    move_extents,
     move_masks,
     move_picture,
     move_points,
@@ -85,7 +88,7 @@ def augment_scenes(
 
 
 def move_scene(scene: Scene, tile: Tile, flips: Sequence[int] | None = None) -> Scene:
-    """What is left of a scene in its tile. Its class map has the size of the tile's frame, its masks too.
+    """What is left of a scene in its tile. Its class map has the size of the tile's frame.
 
     Objects go that are under 1 pixel wide or high, or that have less than a tenth of their area, or nothing
     of their mask, in the frame. Crowds stay while anything is left of them: they hide what lies below.
@@ -94,9 +97,9 @@ def move_scene(scene: Scene, tile: Tile, flips: Sequence[int] | None = None) -> 
     moved = move_boxes(scene.xyxy, move)
     clipped = clip_boxes(moved, frame)
     keep = torch.where(scene.crowds, worth_keeping(moved, clipped, share=0.0), worth_keeping(moved, clipped))
-    masks = None if scene.masks is None else move_masks(scene.masks, move, frame)
+    masks = None if scene.masks is None else move_extents(scene.masks, move, frame)
     if scene.masks is not None and masks is not None:
-        keep &= masks.flatten(1).any(1) | ~scene.masks.flatten(1).any(1)
+        keep &= masks.seen | ~scene.masks.seen
     points = None if scene.points is None else move_points(scene.points, move, frame, flips=flips)
     classes = None if scene.classes is None else move_masks(scene.classes, move, frame, fill=IGNORE)
     return Scene(clipped, scene.labels, scene.crowd, masks, points, classes).pick(keep)
@@ -177,22 +180,26 @@ def _join(parts: Sequence[Scene], tiles: Sequence[Tile], size: tuple[int, int]) 
     """The scene of a sheet, of what is left in its tiles; what one of them does not know stays unknown."""
     if len(parts) == 1:
         return parts[0]
-    masks = [torch.zeros(len(part), *size, dtype=torch.bool) for part in parts]
     classes = torch.full(size, IGNORE, dtype=torch.uint8)
-    for part, sheet, tile in zip(parts, masks, tiles, strict=True):
+    for part, tile in zip(parts, tiles, strict=True):
         left, top, right, bottom = tile.frame
-        if part.masks is not None:
-            sheet[:, top:bottom, left:right] = part.masks
         if part.classes is not None:
             classes[top:bottom, left:right] = part.classes
     return Scene(
         torch.cat([part.xyxy for part in parts]),
         torch.cat([part.labels for part in parts]),
         torch.cat([part.crowds for part in parts]),
-        torch.cat(masks) if any(part.masks is not None for part in parts) else None,
+        _masks(parts),
         _points(parts),
         classes if any(part.classes is not None for part in parts) else None,
     )
+
+
+def _masks(parts: Sequence[Scene]) -> Extents | None:
+    if all(part.masks is None for part in parts):
+        return None
+    known = ((NOTHING,) * len(part) if part.masks is None else part.masks.parts for part in parts)
+    return Extents(tuple(itertools.chain.from_iterable(known)))
 
 
 def _points(parts: Sequence[Scene]) -> torch.Tensor | None:
