@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from macaw.results.scores import LabelScores
     from macaw.server import serve
     from macaw.tasks import TASKS
-    from macaw.verbs import check, evaluate, explain, export, load, run, train
+    from macaw.verbs import check, evaluate, explain, export, join, load, run, train
 
 __version__ = "0.1.0"
 
@@ -34,6 +34,7 @@ _HOMES = {
     "evaluate": "macaw.verbs",
     "explain": "macaw.verbs",
     "export": "macaw.verbs",
+    "join": "macaw.verbs",
     "load": "macaw.verbs",
     "run": "macaw.verbs",
     "serve": "macaw.server",
@@ -42,7 +43,7 @@ _HOMES = {
 
 __all__ = [
     "Card", "LabelScores", "Labels", "MacawError", "Model", "TASKS",
-    "check", "evaluate", "explain", "export", "load", "run", "serve", "train",
+    "check", "evaluate", "explain", "export", "join", "load", "run", "serve", "train",
 ]  # fmt: skip
 
 

@@ -11,11 +11,27 @@ from typing import Any
 
 from macaw.errors import ModelError
 from macaw.files import atomic_write
-from macaw.tasks import TASKS
+from macaw.tasks import TASKS, Task, find
 
 FORMAT = 1
 NAME = "card.json"
-RESIZES = ("shorter", "stretch", "letter")  # how a picture is brought to its size: macaw.data.prepare.Fit
+RESIZES = ("shorter", "stretch", "letter", "warp")  # how a picture comes to its size: macaw.data.prepare.Fit
+# What `join` makes of several rows is none of the table: it has neither data nor a model of its own
+JOINED = Task(
+    name="join",
+    alias="",
+    family="see",
+    does="Answers several questions about a picture in one pass of the network.",
+    takes="picture",
+    gives="Joint",
+    builder="joined",
+    frontend="image",
+    head="joined",
+    layouts=(),
+    metric="",
+    embedded="",
+    samples=(),
+)
 FILTERS = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")  # by which, as Pillow calls them
 
 
@@ -36,7 +52,24 @@ class Card:
     exported: dict[str, Any] = field(default_factory=dict)  # of an exported file: precision, proof of parity
     terms: dict[str, str] = field(default_factory=dict)  # licence of "code", "weights", "data"
     limits: str = ""  # how weak it is, and what to use instead
+    parts: dict[str, Card] = field(default_factory=dict)  # of a joined model: the card of each, by its name
     format: int = FORMAT
+
+    @property
+    def row(self) -> Task:
+        """The row of the table that it serves; of a joined model one that says so.
+
+        Raises UnknownName for an application that is not there.
+        """
+        return JOINED if self.parts else find(self.task)
+
+    @property
+    def places(self) -> dict[str, slice]:
+        """Of a joined model: where the outputs of each part stand among those of all."""
+        found, start = {}, 0
+        for name, outputs in self.head["config"]["outputs"].items():
+            found[name] = slice(start, start := start + len(outputs))
+        return found
 
     def replace(self, **changes: Any) -> Card:
         """A card with some fields changed."""
@@ -44,7 +77,11 @@ class Card:
 
     def to_dict(self) -> dict[str, Any]:
         """The card as plain values."""
-        return {**asdict(self), "names": list(self.names)}
+        values = {**asdict(self), "names": list(self.names)}
+        del values["parts"]
+        if self.parts:
+            values["parts"] = {name: part.to_dict() for name, part in self.parts.items()}
+        return values
 
     def save(self, folder: Path) -> Path:
         """Write `card.json` into the model's folder.
@@ -58,12 +95,17 @@ class Card:
     def load(cls, folder: Path) -> Card:
         """Read `card.json` of a model's folder; fields it does not know are passed over.
 
-        Raises ModelError when it is missing, damaged, or written by a later macaw.
+        A part of a joined model has none of its own: it stands in that of the folder above. Raises ModelError
+        when it is missing, damaged, or written by a later macaw.
         """
         path = folder / NAME
         try:
             return cls.parse(path.read_text(encoding="utf-8"), path)
         except (FileNotFoundError, NotADirectoryError):
+            whole = folder.resolve().parent
+            if folder.is_dir() and (whole / NAME).is_file():
+                if part := cls.load(whole).parts.get(folder.resolve().name):
+                    return part
             message = f"'{folder}' is not a model: it has no {NAME}; give a folder that 'macaw train' wrote"
             raise ModelError(message) from None
         except OSError as problem:
@@ -87,9 +129,15 @@ class Card:
             raise ModelError(
                 f"{path} has format {values['format']}, this macaw reads up to {FORMAT}; upgrade macaw"
             )
+        return cls._of(values)
+
+    @classmethod
+    def _of(cls, values: dict[str, Any]) -> Card:
+        """The card of values without a fault."""
         known = {one.name for one in fields(cls)}
         kept = {name: value for name, value in values.items() if name in known}
-        return cls(**{**kept, "names": tuple(values["names"])})
+        parts = {name: cls._of(part) for name, part in values.get("parts", {}).items()}
+        return cls(**{**kept, "names": tuple(values["names"]), "parts": parts})
 
 
 _RESTORE = "train again or restore the folder"
@@ -104,10 +152,29 @@ def _fault(values: Any) -> str:
             return f"it has no field '{name}'"
         if not holds(values[name]):
             return f"field '{name}' must be {words}"
+    if values["task"] == JOINED.name or "parts" in values:
+        return _parts_fault(values)
     row = TASKS.get(values["task"])
     if (row is None or row.gives == "Labels") and not {"temperature", "multi"} <= values["decode"].keys():
         return "field 'decode' must be a temperature above 0, and multi true or false"
     return "" if _whole(values.get("format", 0)) else "field 'format' must be a whole number"
+
+
+def _parts_fault(values: dict[str, Any]) -> str:
+    """What is wrong with the parts of a joined model, in words."""
+    parts, outputs = values.get("parts"), values["head"]["config"].get("outputs")
+    if values["task"] != JOINED.name or not isinstance(parts, dict) or len(parts) < 2:
+        return f"task '{JOINED.name}' and a field 'parts' with two cards or more belong together"
+    if not isinstance(outputs, dict) or not list(parts) == list(outputs) == values["names"]:
+        return "fields 'parts', 'names' and 'head' must name the same parts"
+    if not all(isinstance(some, list) and some and all(map(_text, some)) for some in outputs.values()):
+        return "field 'head' must name the outputs of each part"
+    for name, part in parts.items():
+        if fault := _fault(part):
+            return f"of part '{name}' {fault}"
+        if "parts" in part or any(part[what] != values[what] for what in ("frontend", "prepare")):
+            return f"part '{name}' must have the front-end and the 'prepare' of the whole"
+    return ""
 
 
 def _text(value: Any) -> bool:
@@ -145,9 +212,10 @@ def _prepare(value: Any) -> bool:
 
 def _fitting(value: dict[str, Any]) -> bool:
     """The optional part of `prepare`: how a picture is brought to its size."""
-    crop, detail = value.get("crop", 1.0), value.get("detail", 0)
+    crop, detail, aspect = value.get("crop", 1.0), value.get("detail", 0), value.get("aspect", 1.0)
     chosen = value.get("resize", "shorter") in RESIZES and value.get("filter", "bicubic") in FILTERS
-    return chosen and _number(crop) and 0 < crop <= 1 and _whole(detail) and detail >= 0
+    shaped = _number(aspect) and aspect > 0 and (aspect == 1 or value.get("resize") == "warp")
+    return chosen and shaped and _number(crop) and 0 < crop <= 1 and _whole(detail) and detail >= 0
 
 
 def _decode(value: Any) -> bool:

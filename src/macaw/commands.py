@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -51,20 +52,33 @@ def run(  # noqa: PLR0913  (an option each)
     inputs: Annotated[
         list[str],
         typer.Argument(
-            metavar="INPUTS", help="Files, folders, globs; - reads a picture, or paths, from stdin."
+            metavar="INPUTS",
+            help="Pictures, videos, folders, globs, camera:0; - reads a picture, or paths, from stdin.",
         ),
     ],
     folder: Folder = None,
     top: Annotated[int, typer.Option(min=1, help="How many guesses to show.")] = 5,
+    every: Annotated[int, typer.Option(min=1, help="Of a video: each n-th frame.")] = 1,
     engine: Engine = "onnxruntime",
-    save: Annotated[Path | None, typer.Option(help="A folder for a picture of each answer.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="A folder for a picture of each answer, or a video of all, .mp4.")
+    ] = None,
+    after: Annotated[
+        str | None, typer.Option(help="keypoints: a detector, of whose objects each is looked at.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="With --after: a class to look at; may be repeated.")
+    ] = None,
     download: Download = False,
     json_: AsJson = False,
 ) -> None:
     """What the model says of each input: ranked guesses. With --json, one line of JSON each.
 
     An input that cannot be read is named on standard error and the rest goes on; the exit code is then 3.
+    Ctrl-C ends a camera.
     """
+    from macaw.data.camera import is_camera
+
     opened = _opened(model, folder, engine, download=download)
     bad: list[InputError] = []
 
@@ -72,16 +86,58 @@ def run(  # noqa: PLR0913  (an option each)
         bad.append(problem)
         complain(str(problem))
 
-    for number, answer in enumerate(opened.stream(with_stdin(inputs, refuse), on_error=refuse)):
-        if json_:
-            guesses = [{"name": guess.name, "prob": round(guess.prob, 6)} for guess in answer.top(top)]
-            show_json({**answer.to_dict(), "labels": guesses})
-        else:
-            show(f"{answer.source or 'standard input'}\n{answer.text(top)}")
-        if save:
-            answer.save(save / f"{number:04}-{Path(answer.source).stem or 'stdin'}.png")
+    if only and after is None:
+        raise InputError(f"--only {only[0]} chooses among what a detector finds; name one by --after")
+    held = with_stdin(inputs, refuse)
+    if after is None:
+        answers = opened.stream(held, every=every, on_error=refuse)
+    else:
+        detector = _opened(after, None, engine, download=download)
+        answers = opened.stream_after(detector, held, every=every, only=only or (), on_error=refuse)
+    with _keeper(save) as keep:
+        try:
+            for number, answer in enumerate(answers):
+                _say(answer, top, as_json=json_)
+                keep(number, answer)
+        except KeyboardInterrupt:
+            if not any(map(is_camera, inputs)):  # which ends no other way: then all of it is here
+                raise
     if bad:
         raise typer.Exit(InputError.exit_code)
+
+
+def _say(answer: Any, top: int, *, as_json: bool) -> None:
+    from macaw.data.frames import Moment
+
+    ranked, source = hasattr(answer, "top"), answer.source
+    if not as_json:
+        words = answer.text(top) if ranked else answer.text()
+        show(f"{source or 'standard input'}\n{words}")
+        return
+    told = answer.to_dict()
+    if isinstance(source, Moment):
+        told |= {"video": source.video, "frame": source.frame, "seconds": round(source.seconds, 6)}
+    if ranked:
+        told["labels"] = [{"name": name, "prob": round(prob, 6)} for name, prob in answer.top(top)]
+    show_json(told)
+
+
+@contextlib.contextmanager
+def _keeper(save: Path | None) -> Iterator[Callable[[int, Any], None]]:
+    """What keeps an answer: as a frame of a video, as a picture in a folder, or not at all."""
+    from macaw.data.find import is_video_name
+    from macaw.data.frames import file_stem
+
+    if save is None:
+        yield lambda number, answer: None
+    elif not is_video_name(save.name):
+        yield lambda number, answer: answer.save(save / f"{number:04}-{file_stem(answer.source)}.png")
+    else:
+        from macaw.data.video_writing import VideoWriter
+        from macaw.results.overlay import overlay
+
+        with VideoWriter(save) as video:
+            yield lambda number, answer: video.add(overlay(answer, answer.picture), answer.source)
 
 
 @app.command()
@@ -176,8 +232,8 @@ def explain(  # noqa: PLR0913  (an option each)
     by: Annotated[
         list[str] | None,
         typer.Option(
-            help="classify: gradient, occlusion, neighbours, parts; detect: cells, suppression, occlusion; "
-            "all, if not given."
+            help="classify: gradient, occlusion, neighbours, parts; detect: cells, suppression, occlusion, "
+            "prototypes; all, if not given."
         ),
     ] = None,
     data: Annotated[
@@ -229,6 +285,31 @@ def check(
         show(str(found))
     if found.failed:
         raise typer.Exit(InputError.exit_code)
+
+
+@app.command()
+def join(
+    models: Annotated[
+        list[str], typer.Argument(metavar="MODEL", help="Models' folders that share one front-end.")
+    ],
+    out: Annotated[Path, typer.Option(help="The folder of the joined model.")],
+    as_: Annotated[
+        list[str] | None,
+        typer.Option("--as", help="What a part is called, once for each model; else its application."),
+    ] = None,
+    json_: AsJson = False,
+) -> None:
+    """Make one model of several that were trained with --tune probe on one start: it answers all at once.
+
+    Each part has a folder in it, such as joined/detect, that every other command takes.
+    """
+    from macaw import verbs
+
+    joined = verbs.join(models, out=out, names=as_ or ())
+    if json_:
+        show_json({"model": str(out), "parts": list(joined.card.parts)})
+    else:
+        show(f"{out}  {', '.join(joined.card.parts)}")
 
 
 @app.command()

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from macaw.card import Card
-from macaw.data.letterbox import Letter
+from macaw.data.prepare import Fit
 from macaw.results.labels import decode_labels
+from macaw.results.placing import Placing
 
 # Shapes: B pictures
 
@@ -19,8 +20,10 @@ class Told(NamedTuple):
 
     sources: Sequence[str]
     pictures: Sequence[np.ndarray]  # each (H, W, 3) uint8
-    letters: Sequence[Letter]  # where each lies on its sheet; empty where pictures are cut square
+    letters: Sequence[Placing]  # where each lies on its sheet; empty where pictures are cut square
 
+
+_FORMS = {"heatmap": "maps"}  # head -> which of point_decode.DECODERS reads it, where no card says it
 
 Decode = Callable[[Sequence[np.ndarray], Card, Told], Sequence[Any]]
 
@@ -41,14 +44,33 @@ def _boxes(outputs: Sequence[np.ndarray], card: Card, told: Told) -> Sequence[An
 def _mask(outputs: Sequence[np.ndarray], card: Card, told: Told) -> Sequence[Any]:
     from macaw.results.mask_decode import decode_mask
 
-    return decode_mask(outputs[0], card.names, **told._asdict())
+    evidence = card.decode.get("evidence", "logits")
+    return decode_mask(outputs[0], card.names, evidence=evidence, **told._asdict())
 
 
 def _points(outputs: Sequence[np.ndarray], card: Card, told: Told) -> Sequence[Any]:
-    from macaw.results.point_decode import decode_simcc
+    from macaw.results.point_decode import DECODERS
 
-    side, edges = card.prepare["size"], tuple((one, two) for one, two in card.decode.get("edges", ()))
-    return decode_simcc(outputs[0], card.names, prepared=(side, side), edges=edges, **told._asdict())
+    decode = DECODERS[card.decode.get("form") or _FORMS.get(card.head["name"], "lines")]
+    edges = tuple((one, two) for one, two in card.decode.get("edges", ()))
+    prepared = Fit.of(card.prepare).sheet
+    return decode(outputs[0], card.names, prepared=prepared, edges=edges, **told._asdict())
 
 
-KINDS: dict[str, Decode] = {"Labels": _labels, "Boxes": _boxes, "Mask": _mask, "Points": _points}
+def _joint(outputs: Sequence[np.ndarray], card: Card, told: Told) -> Sequence[Any]:
+    """Each part reads its own outputs by its own card, as if it were alone."""
+    from macaw.results.joint import Joint
+
+    answers = [
+        KINDS[part.row.gives](outputs[card.places[name]], part, told) for name, part in card.parts.items()
+    ]
+    return [Joint(dict(zip(card.parts, some, strict=True))) for some in zip(*answers, strict=True)]
+
+
+KINDS: dict[str, Decode] = {
+    "Labels": _labels,
+    "Boxes": _boxes,
+    "Mask": _mask,
+    "Points": _points,
+    "Joint": _joint,
+}

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import itertools
-import os
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from macaw import tasks
 from macaw.card import Card
+from macaw.data.crops import MARGIN
 from macaw.data.examples import Examples
+from macaw.data.frames import Frame
 from macaw.data.hashing import in_chunks
-from macaw.data.letterbox import fit_letter, place
-from macaw.data.pictures import find_pictures, read_picture
+from macaw.data.inputs import Input, Refuse, batched, each_input, is_one, origin, refuse
+from macaw.data.letterbox import fit_letter
+from macaw.data.pictures import read_picture
 from macaw.data.pixels import load_pixels
 from macaw.data.prepare import Fit, fit, normalise, read_whole
-from macaw.errors import InputError
+from macaw.data.sources import PackItem
+from macaw.data.views import View, views_of
+from macaw.errors import InputError, UnknownName, did_you_mean
 from macaw.kinds import KINDS, Told
+from macaw.results.boxes import Boxes
+from macaw.results.point_boxes import boxes_at, pointed
 from macaw.runtime.engine import Engine, open_engine
+from macaw.runtime.part import PartEngine
 from macaw.runtime.places import card_of, engine_for
 
-Input = Any  # a path, bytes, an open file, a PIL picture or an array: whatever read_picture takes
-
-Refuse = Callable[[InputError], None]
 Size = tuple[int, int]  # width and height of a picture, upright, pixels
 
 _CHUNK = 1024  # pictures read at a time when a set is scored
@@ -47,7 +51,25 @@ class Model:
     def __repr__(self) -> str:
         card = self.card
         size = card.prepare["size"]
-        return f"Model({card.name!r}: {card.task}, {len(card.names)} classes, {size} px, {self.engine})"
+        holds = "parts" if card.parts else "classes"
+        return f"Model({card.name!r}: {card.task}, {len(card.names)} {holds}, {size} px, {self.engine})"
+
+    def part(self, name: str) -> Self:
+        """One part of a joined model, with all the verbs. Of a folder it is opened alone, as fast as before.
+
+        Raises UnknownName, which lists the parts; InputError for a model that is not joined.
+        """
+        parts = self.card.parts
+        if not parts:
+            raise InputError(f"'{self.folder}' is one model, not several joined; use it as it is")
+        if name not in parts:
+            known = ", ".join(parts)
+            raise UnknownName(f"no part '{name}'.{did_you_mean(name, parts)} There are: {known}")
+        if self.folder.is_dir():
+            return type(self)(self.folder / name, engine=self.engine)
+        one = copy.copy(self)
+        one.card, one._opened = parts[name], PartEngine(self._engine, self.card.places[name])
+        return one
 
     def prepare(self, pictures: Sequence[np.ndarray], *, sizes: Sequence[Size] = ()) -> np.ndarray:
         """Pictures (H, W, 3) uint8 of any sizes -> (N, 3, size, size) float32, as the card says.
@@ -96,36 +118,100 @@ class Model:
         places needs one or the other.
         """
         outputs = (raw,) if isinstance(raw, np.ndarray) else tuple(raw)
-        wholes, side = sizes or [_size(picture) for picture in pictures], self._fit.size
-        letters = [place(*whole, side) for whole in wholes] if self._lettered else []
-        gives = tasks.find(self.card.task).gives
+        wholes, how = sizes or [_size(picture) for picture in pictures], self._fit
+        letters = [how.placing(*whole) for whole in wholes] if how.places else []
+        gives = self.card.row.gives
         return list(KINDS[gives](outputs, card or self.card, Told(sources, pictures, letters)))
 
-    def run(self, inputs: Input | Iterable[Input], *, batch: int = 32) -> Any:
+    def run(
+        self,
+        inputs: Input | Iterable[Input],
+        *,
+        batch: int = 32,
+        every: int = 1,
+        after: Model | None = None,
+        only: Sequence[str] = (),
+    ) -> Any:
         """One input -> one Labels; a folder, a glob, a list, an iterator or (N, H, W, 3) -> a list of them.
 
+        A video, of which `every` takes each n-th frame alone, gives one for each frame; all of them, with
+        their pictures, are kept in memory, which `stream` does not do.
+        With a detector `after`, key points of every object that it finds, of the classes `only`: Boxes.
         Raises InputError, with its name, for an input that cannot be read.
         """
-        answers = list(self.stream(inputs, batch=batch))
-        single = os.path.isfile(inputs) if isinstance(inputs, str | Path) else not _is_several(inputs)
-        return answers[0] if single else answers
+        if after is None:
+            answers = list(self.stream(inputs, batch=batch, every=every))
+        else:
+            answers = list(self.stream_after(after, inputs, every=every, only=only))
+        return answers[0] if is_one(inputs) else answers
 
     def stream(
         self,
         inputs: Input | Iterable[Input],
         *,
         batch: int = 32,
+        every: int = 1,
         on_error: Refuse | None = None,
         card: Card | None = None,
     ) -> Iterator[Any]:
         """One answer for each input, in order, `batch` at a time: memory does not grow with their number.
 
-        Takes what `run` takes. An input that cannot be read raises InputError, or is handed to `on_error` and
-        left out. `card` decodes in place of the model's own, with another threshold say.
+        Takes what `run` takes, and a camera (`camera:0`), which does not end. Of large frames fewer are taken
+        at a time. An input that cannot be read raises InputError, or is handed to `on_error` and left out.
+        `card` decodes in place of the model's own, with another threshold say.
         """
-        remaining = _pictures_of(inputs, on_error)
-        while waiting := list(itertools.islice(remaining, batch)):
+        for waiting in batched(each_input(inputs, every=every, on_error=on_error), batch):
             yield from self._answer(waiting, on_error, card)
+
+    def at(self, picture: Input, boxes: Boxes | np.ndarray, *, batch: int = 32) -> Boxes:
+        """The key points of every object of one picture, each cut out by its box: Boxes with points.
+
+        `boxes` is what a detector answered, or (N, 4) as left, top, right, bottom in pixels of the picture,
+        which come back as boxes of score 1. The card's `decode` says with which "margin" a box is cut out,
+        `macaw.data.crops.MARGIN` by default. Where a box shows nothing of the picture, points have score 0.
+        Raises InputError for a model without key points, and for what is no picture or no box.
+        """
+        if (gives := self.card.row.gives) != "Points":
+            raise InputError(
+                f"'{self.card.name}' gives {gives}; only a model of key points looks at one object at a time"
+            )
+        source, whole = origin(picture), read_picture(picture, levels=self._levels)
+        size = _size(whole)
+        given = boxes.xyxy if isinstance(boxes, Boxes) else boxes
+        views = views_of(given, size, self._fit, margin=self.card.decode.get("margin", MARGIN))
+        points: list[np.ndarray] = []
+        for start in range(0, len(views), batch):
+            points += self._points_in(whole, views[start : start + batch])
+        edges = tuple((one, two) for one, two in self.card.decode.get("edges", ()))
+        found = boxes if isinstance(boxes, Boxes) else boxes_at(boxes, size=size, source=source)
+        seen = {"picture": whole if found.picture is None else found.picture, "size": size}
+        return pointed(found, points, self.card.names, edges=edges, **seen)
+
+    def stream_after(
+        self,
+        detector: Model,
+        inputs: Input | Iterable[Input],
+        *,
+        every: int = 1,
+        only: Sequence[str] = (),
+        on_error: Refuse | None = None,
+    ) -> Iterator[Boxes]:
+        """One Boxes for each input: what `detector` finds there, of the classes `only`, each with its points.
+
+        Takes what `run` takes; errors as in `stream`. Raises UnknownName for a class that the detector lacks.
+        """
+        if (gives := detector.card.row.gives) != "Boxes":
+            raise InputError(f"'{detector.card.name}' gives {gives}; key points come after a detector")
+        for one in each_input(inputs, every=every, on_error=on_error):
+            # An open file gives its bytes once, and two models want them
+            held = one.read() if hasattr(one, "read") and not isinstance(one, PackItem | Frame) else one
+            try:
+                found = next(detector.stream([held], batch=1))
+                answer = self.at(held, found.only(*only) if only else found)
+            except InputError as problem:
+                refuse(problem, on_error)
+                continue
+            yield replace(answer, source=origin(one))
 
     def probabilities(
         self, examples: Examples, *, batch: int = 64, progress: Callable[[int, int], None] | None = None
@@ -176,10 +262,20 @@ class Model:
 
     def _seen(self, one: Input) -> tuple[np.ndarray, Size]:
         """An input as (H, W, 3) uint8, perhaps smaller than it is, and the size that it has."""
-        if self._lettered:  # only answers that are places ask for the whole size
+        if isinstance(one, Frame):  # whole: it is decoded already, and shown as large as it is
+            picture = one.read()
+            return picture, _size(picture)
+        if self._fit.places:  # only answers that are places ask for the whole size
             return read_whole(one, self._fit, levels=self._levels)
         picture = read_picture(one, levels=self._levels, at_least=self._fit.at_least)
         return picture, _size(picture)
+
+    def _points_in(self, whole: np.ndarray, views: Sequence[View]) -> list[np.ndarray]:
+        """The points (K, 3) of the object in each view of a picture: x, y in pixels of it, and a score."""
+        outputs = self.outputs(self._normalised(np.stack([view.sheet(whole) for view in views])))
+        answers = KINDS["Points"](outputs, self.card, Told((), (), views))
+        pairs = zip(views, answers, strict=True)
+        return [np.column_stack([answer.xy, answer.scores * view.sees]) for view, answer in pairs]
 
     @property
     def _engine(self) -> Engine:
@@ -208,9 +304,9 @@ class Model:
         sources, pictures, sizes = [], [], []
         for one, read in zip(inputs, self._read(inputs), strict=True):
             if isinstance(read, InputError):
-                _refuse(read, on_error)
+                refuse(read, on_error)
                 continue
-            sources.append(_origin(one))
+            sources.append(origin(one))
             pictures.append(read[0])
             sizes.append(read[1])
         if not pictures:
@@ -235,38 +331,3 @@ class Model:
 
 def _size(picture: np.ndarray) -> Size:
     return picture.shape[1], picture.shape[0]
-
-
-def _is_several(inputs: Any) -> bool:
-    """Whether a value that is no path stands for many inputs; an open file, an iterator too, is one."""
-    if isinstance(inputs, np.ndarray):
-        return inputs.ndim == 4
-    return isinstance(inputs, list | tuple | Iterator) and not hasattr(inputs, "read")
-
-
-def _pictures_of(inputs: Input | Iterable[Input], on_error: Refuse | None) -> Iterator[Input]:
-    """The single inputs; each name is looked up on its own, so that a bad one does not hide the rest."""
-    for one in inputs if _is_several(inputs) else [inputs]:
-        if not isinstance(one, str | Path):
-            yield one
-            continue
-        try:
-            found = find_pictures([one])
-        except InputError as problem:
-            _refuse(problem, on_error)
-            continue
-        yield from found
-
-
-def _refuse(problem: InputError, on_error: Refuse | None) -> None:
-    if on_error is None:
-        raise problem
-    on_error(problem)
-
-
-def _origin(one: Input) -> str:
-    """Where an input came from: its path, the name of an open file or of a packed item, or nothing."""
-    if isinstance(one, str | Path):
-        return str(one)
-    label = getattr(one, "label", None) or getattr(one, "name", None)
-    return label if isinstance(label, str) else ""

@@ -79,7 +79,14 @@ HEADS = Registry(
         "heatmap": "macaw.heads.points:HeatmapHead",
     },
 )
-BUILDERS = Registry("macaw.builders", {"recognizer": "macaw.recognition.recognizer:build"})
+BUILDERS = Registry(
+    "macaw.builders",
+    {
+        "recognizer": "macaw.recognition.recognizer:build",
+        "joined": "macaw.recognition.joining:build",
+        "whole": "macaw.recognition.whole:build",
+    },
+)
 ENGINES = Registry(
     "macaw.engines",
     {

@@ -57,7 +57,7 @@ class Sample:
     terms: str  # the licence, as the package states it
     shows: tuple[str, ...] = ()  # classes, any of which would be a right answer; none where no table has one
     part: tuple[int, int, int, int] | None = (
-        None  # left, top, right, bottom, if only that is shown
+        None  # left, top, right, bottom: all that is shown
     )
 
     @property

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from macaw import tasks, zoo
 from macaw.data.find import no_such
+from macaw.data.inputs import Input
 from macaw.errors import InputError, MissingExtra, UnknownName, did_you_mean
 from macaw.files import Stage
-from macaw.model import Input, Model
+from macaw.model import Model
 from macaw.registry import ENGINES
 
 if TYPE_CHECKING:
@@ -78,8 +79,9 @@ def load(
     download: bool = False,
     note: Callable[[str], None] | None = None,
 ) -> Loaded:
-    """A model by its scheme: an application ("classify", its embedded model), a folder ("./my-model"), a file
-    that `export` wrote ("./my-model.onnx", "./my-model.xml"), or an image classifier of the Hugging Face Hub.
+    """A model by its scheme: an application ("classify", its embedded model), another embedded model
+    ("blood-cells"), a folder ("./my-model"), a file that `export` wrote ("./my-model.onnx",
+    "./my-model.xml"), or an image classifier of the Hugging Face Hub.
 
     A folder of an application's name is "./classify", or a Path. `engine` is "onnxruntime", "openvino" or
     "torch". "hf:owner/name@revision" is looked for in the Hub's cache, "hf:./folder" is a local copy; only
@@ -96,12 +98,24 @@ def load(
     return Loaded(_place(name), engine=engine)
 
 
-def run(model: str | Path | Model, inputs: Input | Iterable[Input], *, engine: str = "onnxruntime") -> Any:
+def run(
+    model: str | Path | Model,
+    inputs: Input | Iterable[Input],
+    *,
+    engine: str = "onnxruntime",
+    after: str | Path | Model | None = None,
+    only: str | Sequence[str] = (),
+) -> Any:
     """What the model says: one Result for one input, a list of them for a folder, a glob or a list of inputs.
 
+    A model of key points looks at one object a picture; with `after`, a detector, it looks at every object
+    that this finds, of the classes `only` where some are given, and answers with Boxes that have points.
     Raises what `load` raises, and InputError, with its name, for an input that cannot be read.
     """
-    return _opened(model, engine).run(inputs)
+    opened, classes = _opened(model, engine), [only] if isinstance(only, str) else list(only)
+    if after is None and classes:
+        raise InputError(f"only={classes[0]!r} chooses among what a detector finds; name one with after")
+    return opened.run(inputs, after=None if after is None else _opened(after, engine), only=classes)
 
 
 def train(
@@ -119,7 +133,8 @@ def train(
     pictures' content, then fine-tuning, of which validation keeps the better. `options`: start ("embedded",
     "scratch", a model's folder or "hf:owner/name@revision"), tune ("auto", "probe", "all"), effort (1),
     minutes (None), seed (0), size, dial (the width of a new front-end, from scratch), balance ("none" or
-    "classes"), and any number of the recipe (epochs, batch, rate, smoothing, ema, patience, precision, flip,
+    "classes"), masks (`detect`: "auto", "yes" or "no" outlines), head (`keypoints`: "auto", "simcc" or
+    "heatmap"), and any number of the recipe (epochs, batch, rate, smoothing, ema, patience, precision, flip,
     shift, zoom, colour, cutout, mixup ...). `minutes` fits everything, reading and saving included, into so
     many; the same seed and epochs give the same bits. Data without a validation split has a tenth of each
     class set aside.
@@ -169,11 +184,31 @@ def evaluate(
     from macaw.metrics.board import keep
     from macaw.metrics.scoring import Wanted, score
 
-    scores, record = score(_opened(model, engine), Wanted(data, split, _VAL_SHARE, batch, watcher))
+    opened = _single(_opened(model, engine), "evaluate")
+    scores, record = score(opened, Wanted(data, split, _VAL_SHARE, batch, watcher))
     note = keep(record(), Path(board) if board else None) if board is not None else ""
     if note and watcher:
         watcher.started((note,))
     return scores
+
+
+def join(models: Sequence[str | Path | Model], *, out: str | Path, names: Sequence[str] = ()) -> Loaded:
+    """Several models that share one front-end become one, which answers all at once, in little more time.
+
+    Heads trained with `tune="probe"` on one start share it. A part is called by its application; where two
+    are of the same, `names` name all, in their order. `run` gives a Joint, `joint["detect"]` the answer of a
+    part, the same as before; `.part("detect")`, or the folder `out/detect`, is that part alone, with all the
+    verbs. Raises what `load` raises, InputError for models that differ in front-end or `prepare`, or that
+    would have one name, MissingExtra, StorageError.
+    """
+    place = Stage(Path(out))
+    place.check()
+    opened = [_opened(model, "onnxruntime") for model in models]
+    try:
+        from macaw.recognition.joining import join_models
+    except ModuleNotFoundError as problem:
+        raise MissingExtra("joining models", problem.name or "torch", "train") from problem
+    return Loaded(join_models(opened, names, place.out))
 
 
 def rerun(row: str, *, board: str | Path = "", watcher: Watcher | None = None) -> Comparison:
@@ -205,11 +240,11 @@ def explain(
     "parts", of which the first and half of the last need torch, and a note says so without it; options are
     `target`, the class to explain, by default the best guess, `against`, another it is held against, and
     `data`, a copy of what the model was trained on, from which near pictures are shown. `detect`: "cells",
-    "suppression" and "occlusion"; options are `target`, `rank` (1), which box, and `score`, the lowest of a
-    box. Raises what `load` raises, InputError for an input that is not one picture, UnknownName for a class,
-    a way or an option that is not known.
+    "suppression", "occlusion" and, with outlines, "prototypes"; options are `target`, `rank` (1), which box,
+    and `score`, the lowest of a box. Raises what `load` raises, InputError for an input that is not one
+    picture, UnknownName for a class, a way or an option that is not known.
     """
-    opened = _opened(model, engine)
+    opened = _single(_opened(model, engine), "explain")
     task = opened.card.task
     module, function = _EXPLAINERS[tasks.find(task).gives].split(":")
     explainer = getattr(importlib.import_module(f"macaw.explanation.{module}"), function)
@@ -237,7 +272,7 @@ def check(
     when there is no such path, UnknownName.
     """
     row = tasks.find(task)
-    opened = None if model is None else _opened(model, "onnxruntime")
+    opened = None if model is None else _single(_opened(model, "onnxruntime"), "give")
     names, size = (opened.card.names, opened.card.prepare["size"]) if opened is not None else (None, None)
     progress = watcher.read if watcher else None
     if row.gives in _LINTERS:
@@ -280,27 +315,43 @@ def _opened(model: str | Path | Model, engine: str) -> Model:
     return model if isinstance(model, Model) else load(model, engine=engine)
 
 
+def _single(model: Model, do: str) -> Model:
+    """The model, unless it is several joined, of which one must be asked for."""
+    parts = list(model.card.parts)
+    if parts:
+        way = f"'{model.folder / parts[0]}'" if model.folder.is_dir() else f".part('{parts[0]}')"
+        raise InputError(f"'{model.folder}' joins {', '.join(parts)}; {do} one of them, such as {way}")
+    return model
+
+
 def _place(name: str | Path) -> Path:
     """The model's folder, or file, that a name stands for."""
     works = (
-        f"What works: an application ({', '.join(tasks.TASKS)}), a model's folder (./my-model), an exported "
-        "file (./my-model.onnx) or hf:owner/name"
+        f"What works: an application ({', '.join(tasks.TASKS)}), another embedded model "
+        f"({', '.join(_others())}), a model's folder (./my-model), an exported file (./my-model.onnx) or "
+        "hf:owner/name"
     )
     if isinstance(name, str):
         if name in _applications():
             return zoo.folder(tasks.find(name).embedded)
+        if name in _others():
+            return zoo.folder(name)
         if scheme := _SCHEME.match(name):
             raise UnknownName(f"cannot load '{name}': scheme '{scheme[1]}:' is not known. {works}")
     if os.path.isdir(name):
         return Path(name)
     if os.path.exists(name):
         return Path(name)
-    close = did_you_mean(str(name), [*_applications(), *_models_beside(Path(name))])
+    close = did_you_mean(str(name), [*_applications(), *_others(), *_models_beside(Path(name))])
     raise UnknownName(f"no application and no folder '{name}'.{close} {works}")
 
 
 def _applications() -> list[str]:
     return [*tasks.TASKS, *(row.alias for row in tasks.TASKS.values())]
+
+
+def _others() -> list[str]:
+    return [name for row in tasks.TASKS.values() for name in row.others]
 
 
 def _models_beside(path: Path) -> list[str]:

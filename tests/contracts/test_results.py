@@ -13,6 +13,7 @@ import macaw.results
 from macaw.metrics.labels import score_labels
 from macaw.results.base import Result
 from macaw.results.boxes import Boxes
+from macaw.results.joint import Joint
 from macaw.results.labels import Labels
 from macaw.results.mask import Mask
 from macaw.results.points import Points
@@ -34,6 +35,7 @@ RESULTS = {
     ],
     "Mask": [Mask(NAMES, np.array([[0, 1], [2, 255]]))],
     "Points": [Points(NAMES, np.ones((3, 2)), np.full(3, 0.5))],
+    "Joint": [Joint({"classify": Labels(NAMES, PROBS[0]), "segment": Mask(NAMES, np.array([[0, 1]]))})],
     "LabelScores": [
         score_labels(PROBS, np.array([0, 1, 2, 1]), NAMES),
         score_labels(PROBS, np.eye(4, 3, dtype=np.float32), NAMES),
@@ -43,8 +45,8 @@ RESULTS = {
 
 # Made in tests/results, where each is drawn and told
 ELSEWHERE = {
-    "BoxExplanation", "BoxParity", "BoxScores", "Explanation", "Exported", "Findings", "MaskExplanation",
-    "MaskParity", "MaskScores", "Parity", "PointExplanation", "PointParity", "PointScores",
+    "BoxExplanation", "BoxParity", "BoxScores", "Explanation", "Exported", "Findings", "JointParity",
+    "MaskExplanation", "MaskParity", "MaskScores", "Parity", "PointExplanation", "PointParity", "PointScores",
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
-from macaw.data.prepare import fit, normalise, read_fit
+from macaw.data.prepare import Fit, fit, normalise, read_fit, read_whole
 from macaw.errors import InputError
 
 
@@ -103,3 +103,12 @@ def test_read_fit_turns_before_it_cuts(make):
     seen = read_fit(make.encode(picture, "PNG", exif=exif), 30)
     assert (seen[22:, 2:-2] == 255).all()
     assert (seen[:18] == 0).all()
+
+
+@pytest.mark.parametrize("kind", ["array", "picture", "file"])
+def test_a_large_picture_is_read_smaller_and_keeps_its_own_size(kind: str, tmp_path):
+    picture = np.zeros((1500, 2000, 3), np.uint8)
+    source = {"array": picture, "picture": Image.fromarray(picture), "file": tmp_path / "large.png"}[kind]
+    Image.fromarray(picture).save(tmp_path / "large.png")
+    pixels, size = read_whole(source, Fit(64, resize="letter"))
+    assert size == (2000, 1500) and pixels.shape[0] < 1500

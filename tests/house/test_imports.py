@@ -10,7 +10,7 @@ import pytest
 
 import macaw
 
-HEAVY = ("torch", "matplotlib", "onnxruntime", "onnx", "scipy", "skimage", "transformers", "fastapi")
+HEAVY = ("torch", "matplotlib", "onnxruntime", "onnx", "scipy", "skimage", "transformers", "fastapi", "av")
 TORCH_FREE = ("macaw.data", "macaw.results", "macaw.metrics", "macaw.runtime", "macaw.model", "macaw.zoo")
 
 

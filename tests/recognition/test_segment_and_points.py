@@ -94,3 +94,12 @@ def test_a_picture_with_two_objects_is_refused(dots: Path, tmp_path: Path):
         (tmp_path / f"{i}.png").symlink_to(dots / f"{i}.png")
     with pytest.raises(macaw.MacawError, match=r"0\.png"):
         macaw.train("keypoints", tmp_path, out=tmp_path / "m", dial=0.25)
+
+
+@pytest.mark.parametrize("row", ["keypoints"])
+def test_an_embedded_model_scores_what_its_card_says(row: str, packs: Path):
+    card = macaw.load(row).card
+    ((told, metrics), *_) = card.scores.items()
+    found = macaw.evaluate(row, packs / "kp_face68", split="test", board=None)
+    assert "770" in told and found.count == 770
+    assert found.metrics["NME, box side"].value == pytest.approx(metrics["NME, box side"][0], abs=2e-4)

@@ -296,7 +296,7 @@ def test_decoding_names_what_is_wrong(error, words, change):
 def test_prototypes_that_cover_something_else_are_refused():
     raw = np.array([[np.r_[row([3, 3, 20, 20], 0, 0.9), 1.0]]])
     with pytest.raises(ModelError, match="4 x 5 cells, which do not cover"):
-        decode_boxes(raw, NAMES, letters=[place(32, 32, 32)], prototypes=np.ones((1, 1, 4, 5)))
+        decode_boxes(raw, NAMES, letters=[place(32, 20, 32)], prototypes=np.ones((1, 1, 4, 5)))
 
 
 def test_what_is_kept_comes_from_the_card():

@@ -171,7 +171,7 @@ def test_huge_logits_and_ties():
             np.array([0, np.inf])[:, None, None, None] + np.zeros((2, 3, 2, 2)),
             {},
         ),
-        (ModelError, "7 x 8 cells, which do not", np.zeros((1, 3, 7, 8)), {"letters": [place(32, 32, 32)]}),
+        (ModelError, "7 x 8 cells, which do not", np.zeros((1, 3, 7, 8)), {"letters": [place(32, 20, 32)]}),
         (InputError, "2 letters for 1 outputs", np.zeros((1, 3, 8, 8)), {"letters": [place(32, 32, 32)] * 2}),
     ],
 )

@@ -13,7 +13,7 @@ from macaw.data.annotated import first_layout
 from macaw.data.examples import SPLITS, listed
 from macaw.data.find import entries, is_picture_name, no_such, walk
 from macaw.data.objects import Annotated, AnnotatedPictures, Objects, Skeleton
-from macaw.data.packs import FilePack, _mapped
+from macaw.data.packs import FilePack, mapped
 from macaw.data.pointtables import read_point_table
 from macaw.data.problems import Problem, Problems
 from macaw.data.reading import Reading, in_order
@@ -173,7 +173,7 @@ def _npz(path: Path) -> tuple[FilePack, np.ndarray]:
                     f"{path}: no field {listed(lacking)}; a pack of points has blob, off and points"
                 )
             off, points = arrays["off"], arrays["points"].astype(np.float64)
-            blob = _mapped(path, "blob.npy")
+            blob = mapped(path, "blob.npy")
             blob = arrays["blob"] if blob is None else blob
     except DataError:
         raise

@@ -6,9 +6,10 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from macaw.data.inputs import Input
 from macaw.data.sources import source_name
 from macaw.errors import InputError, UnknownName, did_you_mean
-from macaw.model import Input, Model
+from macaw.model import Model
 
 
 def one_answer(model: Model, picture: Input) -> Any:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from macaw.data.inputs import Input
 from macaw.data.prepare import Fit, fit
 from macaw.errors import InputError
 from macaw.explanation.asked import chosen_ways, class_place, one_answer
 from macaw.explanation.case import Case
 from macaw.explanation.frame import seen_frame
 from macaw.explanation.ways import WAYS, Job
-from macaw.model import Input, Model
+from macaw.model import Model
 from macaw.results.explanation import Explanation
 from macaw.results.labels import Labels
 

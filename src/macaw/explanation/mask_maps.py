@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from macaw.data.letterbox import Letter
+from macaw.results.mask_decode import as_logits
 from macaw.results.placing import Grid
 
 CLOSE = 0.5  # a pixel is contested where the second class has so much of the first one's probability
@@ -29,10 +30,11 @@ class Maps(NamedTuple):
     contested: np.ndarray  # bool: whether the second comes close
 
 
-def maps_of(logits: np.ndarray, letter: Letter, label: int) -> Maps:
+def maps_of(logits: np.ndarray, letter: Letter, label: int, *, evidence: str = "logits") -> Maps:
     """Logits (C, h, w) -> the maps of the picture that lay so on what the model saw, for class `label`.
 
-    Raises ModelError when the cells do not cover the prepared picture evenly.
+    `evidence` is what the output holds, as in `macaw.results.mask_decode.decode_mask`. Raises ModelError when
+    the cells do not cover the prepared picture evenly.
     """
     grid = Grid(letter, (logits.shape[1], logits.shape[2]))
     down = grid.rows(np.arange(letter.height) + 0.5)  # (H, h)
@@ -40,7 +42,7 @@ def maps_of(logits: np.ndarray, letter: Letter, label: int) -> Maps:
     wide = np.asarray(logits, np.float32) @ across.T  # (C, h, W)
     step = max(1, _STRIP // (len(logits) * letter.width))
     strips = [
-        _strip(np.tensordot(wide, down[at : at + step], (1, 1)).swapaxes(1, 2), label)
+        _strip(as_logits(np.tensordot(wide, down[at : at + step], (1, 1)).swapaxes(1, 2), evidence), label)
         for at in range(0, letter.height, step)
     ]
     return Maps(*(np.concatenate(parts) for parts in zip(*strips, strict=True)))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from macaw.data.letterbox import place
+from macaw.data.inputs import Input
+from macaw.data.prepare import Fit
 from macaw.explanation.asked import class_place, one_answer
 from macaw.explanation.mask_contests import contests_of
 from macaw.explanation.mask_maps import maps_of
-from macaw.model import Input, Model
+from macaw.model import Model
 from macaw.results.mask import Mask
 from macaw.results.mask_explanation import MaskExplanation
 
@@ -27,8 +28,8 @@ def explain_mask(model: Model, picture: Input, *, target: str | None = None) -> 
     label = _surest(answer) if label is None else label
     prepared = model.prepare([answer.picture], sizes=[(width, height)])
     logits = model.outputs(prepared)[0][0]
-    letter = place(width, height, prepared.shape[-1])
-    maps = maps_of(logits, letter, label)
+    letter = Fit.of(model.card.prepare).letter(width, height)
+    maps = maps_of(logits, letter, label, evidence=model.card.decode.get("evidence", "logits"))
     return MaskExplanation(
         answer,
         answer.names[label],

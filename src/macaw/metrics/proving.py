@@ -22,6 +22,7 @@ from macaw.metrics.point_parity import compare_points
 from macaw.metrics.scoring import LOWEST, MOST
 from macaw.model import Model
 from macaw.results.box_decode import Keep
+from macaw.results.mask_decode import as_logits
 
 BATCH = 8  # pictures computed together: of a large one its mask alone takes megabytes
 
@@ -92,11 +93,11 @@ def _boxes(trial: Trial) -> Any:
 
 
 def _mask(trial: Trial) -> Any:
-    known = trial.proof
+    known, evidence = trial.proof, trial.model.card.decode.get("evidence", "logits")
 
     def batches() -> Iterator[mask_parity.Both]:
         for seen in _seen(trial):
-            raws = seen.outputs[0][0], seen.outputs[1][0]
+            raws = as_logits(seen.outputs[0][0], evidence), as_logits(seen.outputs[1][0], evidence)
             masks = [trial.model.decode(one, sizes=seen.sizes) for one in seen.outputs]
             items = known.pictures.masks[seen.where] if known.labelled else ()
             truths = [read_mask(item, known.legend) for item in items]

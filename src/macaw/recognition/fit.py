@@ -122,13 +122,12 @@ def _from_scratch(job: Job) -> Made:
 def _transferred(job: Job, start: Start) -> Made:
     """The probe on `start`, or what fine-tuning made of it where that is better on validation."""
     options, data = job.options, job.data
-    size = start.prepare["size"]
-    if options.size is not None and start.fixed and options.size != size:
+    kept = start.prepare["size"] if start.fixed else start.kept(options.tune)
+    if options.size is not None and start.fixed and options.size != kept:
         raise InputError(
-            f"size={options.size}: '{start.source}' takes pictures of {size} pixels; leave it out"
+            f"size={options.size}: '{start.source}' takes pictures of {kept} pixels; leave it out"
         )
-    size = size if start.fixed else options.size or size_of(data.splits["train"])
-    start = start.at(size)
+    start = start.at(options.size or kept or size_of(data.splits["train"]))
     levels = levels_of(data)
     start.prepare["levels"] = levels
     recipe = options.tuned(tuning(start, len(data.splits["train"]), **options.dials))

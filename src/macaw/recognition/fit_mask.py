@@ -124,8 +124,9 @@ def recipe_of(examples: int, data: MaskedPictures, **dials: Any) -> Recipe:
 def class_weights(data: MaskedPictures) -> list[float]:
     """One for each class, mean 1: 1 / ln(1.02 + its share of the pixels), as in ENet (arXiv 1606.02147)."""
     some = _some(data.splits["train"])
-    masks = (read_mask(mask, data.legend) for mask in some.masks)
-    counts = sum(np.bincount(mask.ravel(), minlength=IGNORE + 1) for mask in masks)
+    counts = np.zeros(IGNORE + 1, np.int64)
+    for mask in some.masks:
+        counts += np.bincount(read_mask(mask, data.legend).ravel(), minlength=IGNORE + 1)
     share = counts[: len(data.names)] / max(1, counts[:IGNORE].sum())
     weights = 1 / np.log(1.02 + share)
     return [float(weight) for weight in weights / weights.mean()]

@@ -34,6 +34,11 @@ class Recognizer(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
 
+    @property
+    def sizes(self) -> str:
+        """Which pictures its graph takes: "any", or "fixed" to those it was made for."""
+        return "fixed" if "fixed" in {self.frontend.sizes, self.head.sizes} else "any"
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.decoded(x)[0]
 

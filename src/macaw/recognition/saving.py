@@ -47,7 +47,7 @@ def save_model(out: Path, made: Made) -> Path:
     with atomic_folder(out) as folder:
         save_weights(made.module, folder)
         card.save(folder)
-        sizes = made.module.frontend.sizes  # type: ignore[union-attr]
+        sizes = made.module.sizes
         save_graph(_single(made.module), torch.zeros(2, 3, size, size), folder, sizes=str(sizes))
         _save_history(made.history, folder)
     return out

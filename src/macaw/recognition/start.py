@@ -37,6 +37,16 @@ class Start:
         """Whether it takes pictures of its own size only."""
         return self.frontend.sizes == "fixed" or self.name != "image"
 
+    def kept(self, tune: str) -> int | None:
+        """The size that a new head keeps, unless the user names one; None where the data decides.
+
+        A probe on a front-end that sees whole pictures, on a sheet, leaves all as it is: so its head can join
+        others there (recognition/joining.py).
+        """
+        whole = tune == "probe" and self.prepare.get("resize") == "letter"
+        size: int | None = self.prepare["size"] if whole else None
+        return size
+
     def at(self, size: int) -> Start:
         """The same front-end for pictures of another size.
 
@@ -45,7 +55,7 @@ class Start:
         front-end that learned at 64 erred on 11 % with its own reduction of 2, on 17 % with 4.
         """
         prepare = {**self.prepare, "size": size}
-        if self.name != "image":
+        if self.name != "image" or size == self.prepare["size"]:
             return Start(self.source, self.name, self.frontend, prepare)
         reduction = min(self.frontend.config["reduction"], reduction_for(size))
         config = {**self.frontend.config, "reduction": reduction}

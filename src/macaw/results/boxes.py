@@ -12,6 +12,7 @@ import numpy as np
 from macaw.errors import InputError, UnknownName, did_you_mean
 from macaw.results.base import Result
 from macaw.results.box_checks import checked
+from macaw.results.points import SURE
 from macaw.results.silhouette import Extent
 from macaw.results.skeleton import Joined
 
@@ -99,11 +100,18 @@ class Boxes(Result):
             for _, _, (left, top, right, bottom) in shown
         ]
         lines = [
-            f"{rank:3}  {name:<{width}}  {100 * score:5.1f} %  {place}"
+            f"{rank:3}  {name:<{width}}  {100 * score:5.1f} %  {place}{self._pointed(rank - 1)}"
             for rank, ((name, score, _), place) in enumerate(zip(shown, places, strict=True), start=1)
         ]
         more = len(self) - len(shown)
         return "\n".join([*lines, *([f"     and {more:,} more"] if more else [])])
+
+    def _pointed(self, place: int) -> str:
+        """Of how many of its key points the model is sure, in words; nothing where there are none."""
+        if self.points is None:
+            return ""
+        sure = int((self.points[place, :, 2] >= SURE).sum())
+        return f"; {sure} of {self.points.shape[1]} points sure"
 
     @property
     def counts(self) -> dict[str, int]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from macaw.results.box_parity import BoxParity
+    from macaw.results.joint_parity import JointParity
     from macaw.results.mask_parity import MaskParity
     from macaw.results.parity import Parity
     from macaw.results.point_parity import PointParity
@@ -24,7 +25,7 @@ class Exported(Result):
     path: Path  # the .onnx, or the .xml with its .bin beside it
     size: int  # bytes, of both
     precision: str  # "float32" or "int8"
-    parity: Parity | BoxParity | MaskParity | PointParity
+    parity: Parity | BoxParity | MaskParity | PointParity | JointParity
 
     def __str__(self) -> str:
         return f"{self.path}  {self.precision}, {self.size / 1e6:.1f} MB\n{self.parity}"

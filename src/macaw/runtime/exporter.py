@@ -10,7 +10,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +23,20 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-_OUTPUTS = [RAW, POOLED, PROTOTYPES]  # in the order of `module.outputs`
+_OUTPUTS = (RAW, POOLED, PROTOTYPES)  # in the order of `module.outputs`
 
 
-def save_graph(module: nn.Module, sample: torch.Tensor, folder: Path, *, sizes: str = "any") -> Path:
+def save_graph(
+    module: nn.Module,
+    sample: torch.Tensor,
+    folder: Path,
+    *,
+    sizes: str = "any",
+    outputs: Sequence[str] = _OUTPUTS,
+) -> Path:
     """Write `model.onnx`: the graph of `module.outputs` for inputs like `sample` (B, 3, H, W), any B.
 
+    `outputs` are what those are called, in their order; there may be more names than outputs.
     H and W may be any as well, unless `sizes` is "fixed": then they are those of `sample`. Its weights stay
     in `model.safetensors`, which must hold the module's state dict. Raises MissingExtra.
     """
@@ -37,7 +45,7 @@ def save_graph(module: nn.Module, sample: torch.Tensor, folder: Path, *, sizes: 
         import onnxscript.optimizer as optimizer
     except ModuleNotFoundError as problem:
         raise MissingExtra("saving a model's graph", problem.name or "onnxscript", "train") from problem
-    model = _export(module, sample, sizes)
+    model = _export(module, sample, sizes, outputs)
     names = {name for name, tensor in module.state_dict().items() if tensor.is_floating_point()}
 
     def should_fold(node: Any) -> bool | None:
@@ -58,16 +66,16 @@ def save_graph(module: nn.Module, sample: torch.Tensor, folder: Path, *, sizes: 
     return atomic_write(folder / GRAPH, ir.to_proto(model).SerializeToString())
 
 
-def _export(module: nn.Module, sample: torch.Tensor, sizes: str) -> Any:
+def _export(module: nn.Module, sample: torch.Tensor, sizes: str, names: Sequence[str]) -> Any:
     import torch
 
     with torch.no_grad():
-        outputs = len(module.outputs(sample))  # type: ignore[operator]
+        count = len(module.outputs(sample))  # type: ignore[operator]
     dynamic = {axis: torch.export.Dim.DYNAMIC for axis in ((0,) if sizes == "fixed" else (0, 2, 3))}
-    with _quiet(), torch.no_grad(), _forwarding(module, module.outputs):
+    with _quiet(), torch.no_grad(), _forwarding(module):
         program = torch.onnx.export(
             module.eval(), (sample,), dynamo=True, optimize=False, verbose=False,
-            input_names=["pictures"], output_names=_OUTPUTS[:outputs], dynamic_shapes=(dynamic,),
+            input_names=["pictures"], output_names=list(names[:count]), dynamic_shapes=(dynamic,),
         )  # fmt: skip
     return program.model  # type: ignore[union-attr]  # dynamo=True never answers None
 
@@ -89,16 +97,18 @@ def _forget_origin(model: Any) -> None:
 
 
 @contextlib.contextmanager
-def _forwarding(module: nn.Module, method: Any) -> Iterator[None]:
-    """The module, called, does what `method` does: the exporter knows `forward` alone.
+def _forwarding(module: nn.Module) -> Iterator[None]:
+    """The module, called, does what its `outputs` does: the exporter knows `forward` alone.
 
-    Wrapping it in another module would put a prefix before every name of the state dict.
+    Wrapping it in another module would put a prefix before every name of the state dict, and a method that is
+    an attribute leads the exporter astray: it looks for constants below the method. So its class changes.
     """
-    module.forward = method
+    given = type(module)
+    module.__class__ = type(given.__name__, (given,), {"forward": given.outputs})  # type: ignore[attr-defined]
     try:
         yield
     finally:
-        del module.forward
+        module.__class__ = given
 
 
 @contextlib.contextmanager

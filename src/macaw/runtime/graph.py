@@ -21,6 +21,7 @@ from macaw.runtime.engine import GRAPH, POOLED, WEIGHTS
 from macaw.runtime.ort import import_onnxruntime
 from macaw.runtime.wire import weight_names
 
+FRONTEND, HEAD = "frontend.", "head."  # what the names of a recogniser's weights begin with
 _FLOATS = (np.float16, np.float32, np.float64)
 
 
@@ -76,9 +77,26 @@ class OnnxEngine:
 def read_weights(folder: Path) -> dict[str, np.ndarray]:
     """The tensors of a model's folder by name, widened to float32.
 
-    Raises ModelError when the file is missing, cut short, not safetensors, or holds anything but floats.
+    Raises what `stored_weights` raises.
+    """
+    return {name: tensor.astype(np.float32, copy=False) for name, tensor in stored_weights(folder).items()}
+
+
+def stored_weights(folder: Path) -> dict[str, np.ndarray]:
+    """The tensors of a model's folder by name, as they are stored.
+
+    Those of a part of a joined model lie in the folder above: the front-end's, which all parts share, and its
+    head's. Raises ModelError when the file is missing, cut short, not safetensors, or holds anything but
+    floats.
     """
     path = folder / WEIGHTS
+    if (above := weights_file(folder)) != path:
+        shared, own = stored_weights(above.parent), head_prefix(folder.resolve().name)
+        return {
+            name.replace(own, HEAD, 1): tensor
+            for name, tensor in shared.items()
+            if name.startswith((FRONTEND, own))
+        }
     if not path.is_file():
         raise ModelError(f"{folder} has no {WEIGHTS}; train again or restore the folder")
     try:
@@ -89,4 +107,16 @@ def read_weights(folder: Path) -> dict[str, np.ndarray]:
     for name, tensor in tensors.items():
         if tensor.dtype not in _FLOATS:
             raise ModelError(f"{path} holds '{name}' as {tensor.dtype}; weights are float16 or float32")
-    return {name: tensor.astype(np.float32, copy=False) for name, tensor in tensors.items()}
+    return tensors
+
+
+def weights_file(folder: Path) -> Path:
+    """Where the weights of a model's folder lie: its own file, or of a part that of the joined model."""
+    above = folder.resolve().parent / WEIGHTS
+    own = folder / WEIGHTS
+    return own if own.is_file() or not above.is_file() else above
+
+
+def head_prefix(part: str) -> str:
+    """What the names of the head of a part begin with, among the weights of a joined model."""
+    return f"head_{part}."

@@ -96,7 +96,8 @@ def _fold(ort: Any, model: bytes, path: Path) -> str:
 def _operators(proto: Any) -> dict[str, Any]:
     """What the quantiser shall touch, and what not: never what reads a label, nor what no layer does."""
     nodes, weights = proto.graph.node, {tensor.name: tensor.dims for tensor in proto.graph.initializer}
-    spared = [node.name for node in nodes if POOLED in node.input or RAW in node.output]
+    raw = {one.name for one in proto.graph.output if one.name.rpartition(".")[2] == RAW}  # joined: one a part
+    spared = [node.name for node in nodes if POOLED in node.input or not raw.isdisjoint(node.output)]
     spared += _behind(nodes, weights)
     if not any(node.op_type == "LayerNormalization" for node in nodes):
         return {"op_types_to_quantize": _ALL, "nodes_to_exclude": spared}

@@ -15,7 +15,7 @@ from macaw.errors import InputError, ModelError
 from macaw.runtime.engine import GRAPH, WEIGHTS
 from macaw.runtime.graph import read_weights
 from macaw.runtime.wire import describe, embed, read_metadata
-from macaw.runtime.words import decode_words, prepare_words
+from macaw.runtime.words import decode_words, labels_key, prepare_words
 
 CARD = "macaw"  # the key of the card, as JSON; all others are for the reader
 _LARGEST = 2**31 - 1  # bytes: what protobuf can read of one message
@@ -50,9 +50,11 @@ def described(model: bytes, card: Card) -> bytes:
         "macaw.decode": decode_words(card),
         "macaw.version": version("macaw"),
         "labels": json.dumps(card.names, ensure_ascii=False),
+        **{labels_key(name): json.dumps(one.names, ensure_ascii=False) for name, one in card.parts.items()},
         "licence": "; ".join(f"{what}: {' '.join(terms.split())}" for what, terms in card.terms.items()),
     }
-    words = f"{card.name}: {card.task}, {len(card.names):,} classes. {card.limits}".strip()
+    holds = "parts" if card.parts else "classes"
+    words = f"{card.name}: {card.task}, {len(card.names):,} {holds}. {card.limits}".strip()
     return describe(model, texts, producer="macaw", version=version("macaw"), words=words)
 
 

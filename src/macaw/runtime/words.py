@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from macaw import tasks
 from macaw.card import Card
 from macaw.runtime.engine import POOLED, PROTOTYPES, RAW
 
@@ -23,12 +22,13 @@ def prepare_words(how: dict[str, Any]) -> str:
     said += _SIZED[how.get("resize", "shorter")](how)
     mean, std = (", ".join(f"{x:g}" for x in how[key]) for key in ("mean", "std"))
     said.append(f"Divide by 255, subtract {mean}, divide by {std} (red, green, blue).")
-    return " ".join([*said, f"Input 'pictures': float32 (B, 3, {size}, {size})."])
+    across = round(size * how.get("aspect", 1.0))
+    return " ".join([*said, f"Input 'pictures': float32 (B, 3, {size}, {across})."])
 
 
 def decode_words(card: Card) -> str:
     """The `decode` of a card in sentences."""
-    return _SAID[tasks.find(card.task).gives](card)
+    return _SAID[card.row.gives](card)
 
 
 def _shorter(how: dict[str, Any]) -> list[str]:
@@ -55,7 +55,17 @@ def _letter(how: dict[str, Any]) -> list[str]:
     ]
 
 
-_SIZED = {"shorter": _shorter, "stretch": _stretch, "letter": _letter}
+def _warp(how: dict[str, Any]) -> list[str]:
+    down, across = how["size"], round(how["size"] * how["aspect"])
+    return [
+        "Of the object take its box, else the whole picture; widen it about its middle to the shape of "
+        f"{across} x {down} and then by the margin, 1.25 where 'decode' has none.",
+        f"Draw that on {across} x {down} pixels (bilinear), the middles of the outer pixels on its ends, and "
+        "0 where the picture does not reach.",
+    ]
+
+
+_SIZED = {"shorter": _shorter, "stretch": _stretch, "letter": _letter, "warp": _warp}
 
 
 def _labels(card: Card) -> str:
@@ -99,16 +109,26 @@ def _boxes(card: Card) -> str:
 
 
 def _mask(card: Card) -> str:
-    classes = len(card.names)
+    classes, votes = len(card.names), card.decode.get("evidence") == "votes"
+    share = "the share that each has of their sum is its probability"
+    known = share if votes else "their softmax gives the probabilities"
     return (
         f"Output '{RAW}': float32 (B, {classes}, h, w), which cover the prepared picture evenly. Scale them "
         "to the picture (bilinear), by its place on the grey; the largest at each pixel is its class, of "
-        f"'labels' in their order, and their softmax gives the probabilities. {_POOLED}"
+        f"'labels' in their order, and {known}. {_POOLED}"
     )
 
 
 def _points(card: Card) -> str:
     count = len(card.names)
+    if card.head["name"] == "heatmap" or "form" in card.decode:
+        heat = "heat" if "form" in card.decode else "logits, whose sigmoid is heat"
+        return (
+            f"Output '{RAW}': float32 (B, {count}, h, w), a map for each of 'labels' in their order, over "
+            f"the prepared picture: {heat}. The hottest cell is near the point; the top of a paraboloid "
+            "through the logarithm of the smoothed heat about it is the point (DARK, arXiv 1910.06278), by "
+            f"the place on the sheet. {_POOLED}"
+        )
     return (
         f"Output '{RAW}': float32 (B, {count}, W), for each of 'labels' in their order the logits of its "
         "place: half of W are bins along x that cover the prepared picture evenly, the others along y. The "
@@ -117,5 +137,21 @@ def _points(card: Card) -> str:
     )
 
 
+def _joint(card: Card) -> str:
+    said = []
+    for name, part in card.parts.items():
+        words = decode_words(part).replace(_POOLED, "").replace("'labels'", f"'{labels_key(name)}'")
+        for output in card.head["config"]["outputs"][name]:
+            words = words.replace(f"'{output}'", f"'{name}.{output}'")
+        said.append(f"{name}: {words.strip()}")
+    words = " ".join(said)
+    return words if f"'{POOLED}'" in words else f"{words} {_POOLED}"
+
+
+def labels_key(part: str) -> str:
+    """Under which key the metadata of a joined model has the class table of a part."""
+    return f"labels.{part}"
+
+
 _POOLED = f"Output '{POOLED}': features (B, D) of the whole picture."
-_SAID = {"Labels": _labels, "Boxes": _boxes, "Mask": _mask, "Points": _points}
+_SAID = {"Labels": _labels, "Boxes": _boxes, "Mask": _mask, "Points": _points, "Joint": _joint}

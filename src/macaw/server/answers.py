@@ -152,12 +152,35 @@ class PointsAnswer(Answer):
     points: list[Spot]
 
 
+class JointAnswer(Answer):
+    """What each part of a joined model says of a picture."""
+
+    takes_long: ClassVar[bool] = True  # as its parts may
+
+    parts: dict[str, dict[str, Any]] = Field(
+        description="What each part says, by its name, as its own route would say it."
+    )
+
+    @classmethod
+    def of(cls, answer: Any, asked: Any, **spent: Any) -> Answer:
+        """With the answer of each part, as if nothing was asked of it in particular."""
+        parts = {name: _part(one, spent) for name, one in answer.items()}
+        return cls(source=answer.source, parts=parts, **spent)
+
+
+def _part(answer: Any, spent: dict[str, Any]) -> dict[str, Any]:
+    kind: Any = ANSWERS[type(answer).__name__]
+    told = kind.of(answer, kind.asks(model=None), **spent)
+    return told.model_dump(mode="json", exclude=set(Answer.model_fields), exclude_none=True)
+
+
 # What a row of the table `gives` -> its type here.
 ANSWERS: dict[str, type[Answer]] = {
     "Labels": LabelsAnswer,
     "Boxes": BoxesAnswer,
     "Mask": MaskAnswer,
     "Points": PointsAnswer,
+    "Joint": JointAnswer,
 }
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import Image
 
 from macaw import tasks, verbs
+from macaw.card import JOINED
 from macaw.data.guard import quiet, refused
 from macaw.data.pictures import read_picture
 from macaw.data.prepare import Fit, read_whole
@@ -46,7 +47,7 @@ class Hosted:
 
     def __init__(self, name: str, model: Model, limits: Limits) -> None:
         self.name, self.model, self.limits = name, model, limits
-        self.task = tasks.find(model.card.task)
+        self.task = model.card.row
         self.batches = Batches(self.compute, most=limits.batch)
         levels = model.card.prepare.get("levels")
         self._levels = (levels[0], levels[1]) if levels else None
@@ -98,7 +99,7 @@ class House:
     def rows(self) -> tuple[tasks.Task, ...]:
         """The applications that are served, in the order of the table."""
         served = {one.task.name for one in self.hosted}
-        return tuple(row for row in tasks.TASKS.values() if row.name in served)
+        return tuple(row for row in (*tasks.TASKS.values(), JOINED) if row.name in served)
 
     def find(self, task: str, name: str | None) -> Hosted:
         """The model of that name for an application; the first without a name. Raises Refusal."""

@@ -93,6 +93,14 @@ TOLD = {
             {"name": "right eye", "x": 158.9, "y": 109.5, "score": 0.93}]}""",
         words="Points are in pixels of the picture, from its top left corner. ",
     ),
+    "Joint": Told(
+        """{"source": "photo.jpg", "model": "joined", "milliseconds": 44.9,
+ "parts": {"classify": {"multi": false, "labels": [{"name": "tabby", "prob": 0.731}]},
+           "detect": {"size": [640, 427], "counts": {"cat": 1},
+                      "boxes": [{"name": "cat", "score": 0.912,
+                                 "x0": 48.2, "y0": 31.0, "x1": 402.7, "y1": 411.5}]}}}""",
+        words="Each part says what it would say alone. ",
+    ),
 }
 
 
