@@ -56,9 +56,7 @@ class Sample:
     author: str
     terms: str  # the licence, as the package states it
     shows: tuple[str, ...] = ()  # classes, any of which would be a right answer; none where no table has one
-    part: tuple[int, int, int, int] | None = (
-        None  # left, top, right, bottom: all that is shown
-    )
+    part: tuple[int, int, int, int] | None = None  # left, top, right, bottom: all that is shown
 
     @property
     def path(self) -> Path:

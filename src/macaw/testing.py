@@ -30,7 +30,6 @@ from macaw.registry import ENGINES
 from macaw.results.base import Result
 from macaw.results.labels import Labels
 from macaw.runtime.engine import GRAPH, WEIGHTS
-from macaw.tasks import TASKS
 from macaw.training.progress import Silent
 
 if TYPE_CHECKING:
@@ -359,7 +358,7 @@ def _opened(folder: Path, engine: str) -> Model | None:
 def _said(model: Model, batch: np.ndarray) -> np.ndarray:
     """The probabilities (B, C) of a classifier, the raw output (B, ...) of any other model."""
     raw = model.core(batch)
-    if TASKS[model.card.task].gives != "Labels":
+    if model.card.row.gives != "Labels":
         return raw
     return np.stack([answer.probs for answer in model.decode(raw)])
 

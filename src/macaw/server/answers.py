@@ -171,7 +171,8 @@ class JointAnswer(Answer):
 def _part(answer: Any, spent: dict[str, Any]) -> dict[str, Any]:
     kind: Any = ANSWERS[type(answer).__name__]
     told = kind.of(answer, kind.asks(model=None), **spent)
-    return told.model_dump(mode="json", exclude=set(Answer.model_fields), exclude_none=True)
+    values: dict[str, Any] = told.model_dump(mode="json", exclude=set(Answer.model_fields), exclude_none=True)
+    return values
 
 
 # What a row of the table `gives` -> its type here.
