@@ -81,7 +81,8 @@ def load(
 ) -> Loaded:
     """A model by its scheme: an application ("classify", its embedded model), another embedded model
     ("blood-cells"), a folder ("./my-model"), a file that `export` wrote ("./my-model.onnx",
-    "./my-model.xml"), or an image classifier of the Hugging Face Hub.
+    "./my-model.xml"), or a checkpoint of the Hugging Face Hub: an image classifier, or one of the whole
+    models that `macaw.recognition.wholes` lists.
 
     A folder of an application's name is "./classify", or a Path. `engine` is "onnxruntime", "openvino" or
     "torch". "hf:owner/name@revision" is looked for in the Hub's cache, "hf:./folder" is a local copy; only

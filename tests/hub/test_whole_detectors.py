@@ -209,10 +209,7 @@ def test_its_card_says_what_it_is(written: Written, adopted: Written):
     assert card.training["unused"] == []
 
 
-def test_it_keeps_the_contract_of_models(
-    adopted: Written, some: list[np.ndarray], monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(testing, "GRAPH_BYTES", 400_000)  # it has two thousand nodes
+def test_it_keeps_the_contract_of_models(adopted: Written, some: list[np.ndarray]):
     testing.check_model(adopted("d_fine"), some)
 
 

@@ -90,7 +90,7 @@ def _boxes(card: Card) -> str:
     said = [
         f"Output '{RAW}': float32 (B, A, {width}); each of the A cells of a picture holds {holds}.",
         f"Every score of {keep.score:g} or more proposes a box of its class.",
-        "Bring boxes back to the picture, by its place on the grey, and cut them at its edges.",
+        f"Bring boxes back to the picture, by {_back(card)}, and cut them at its edges.",
     ]
     if keep.branch == "one-to-many":
         best = f"looking at the best {keep.candidates} only"
@@ -114,7 +114,7 @@ def _mask(card: Card) -> str:
     known = share if votes else "their softmax gives the probabilities"
     return (
         f"Output '{RAW}': float32 (B, {classes}, h, w), which cover the prepared picture evenly. Scale them "
-        "to the picture (bilinear), by its place on the grey; the largest at each pixel is its class, of "
+        f"to the picture (bilinear), by {_back(card)}; the largest at each pixel is its class, of "
         f"'labels' in their order, and {known}. {_POOLED}"
     )
 
@@ -135,6 +135,12 @@ def _points(card: Card) -> str:
         "softmax of each half tells where the point is: its mean over the bins about the largest, by the "
         f"place on the grey. {_POOLED}"
     )
+
+
+def _back(card: Card) -> str:
+    """What leads from places on the prepared picture to places on the picture."""
+    stretched = card.prepare.get("resize") == "stretch"
+    return "the ratio of each side" if stretched else "its place on the grey"
 
 
 def _joint(card: Card) -> str:
