@@ -46,7 +46,7 @@ __all__ = ["check_engines", "check_frontend", "check_head", "check_model", "chec
 ALONE = 1e-4  # how far an answer in a batch may be from the one alone, relative: sums in another order
 SAME = 1e-4  # how far the probabilities of two engines may be apart
 NEIGHBOURS = "neighbours.safetensors"  # the index of what it was trained on, no weights
-GRAPH_BYTES = 1_000_000  # the largest graph: it names its weights instead of holding them
+GRAPH_BYTES = 400_000  # the largest graph: it names its weights instead of holding them
 
 
 def check_result(result: Result) -> None:

@@ -19,7 +19,7 @@ from macaw.frontends.base import Features, Frontend
 from macaw.heads.base import Head
 from macaw.heads.label import LabelHead
 from macaw.results.base import Result
-from macaw.testing import check_engines, check_frontend, check_head, check_model, check_result
+from macaw.testing import GRAPH_BYTES, check_engines, check_frontend, check_head, check_model, check_result
 
 BATCH = torch.rand(3, 2, 20, generator=torch.Generator().manual_seed(0))
 TARGETS = torch.tensor([1.0, 2.0, 4.0])
@@ -281,7 +281,7 @@ def test_a_missing_file_is_found(folder: Path):
 
 def test_a_graph_that_holds_the_weights_is_found(folder: Path):
     with (folder / "model.onnx").open("ab") as file:
-        file.write(bytes(300_000))
+        file.write(bytes(GRAPH_BYTES))
     with pytest.raises(AssertionError, match="seems to hold the weights"):
         check_model(folder, list(NOISE))
 

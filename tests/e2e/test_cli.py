@@ -224,7 +224,7 @@ def test_export_and_tasks_as_json(little: Path, here: Path, macaw: Any):
     first = macaw("export", little, "two.onnx").out.splitlines()[0]
     assert first == f"two.onnx  float32, {told['bytes'] / 1e6:.1f} MB"
     rows = json.loads(macaw("tasks", "--json").out)
-    assert [row["name"] for row in rows] == ["classify", "detect"]
+    assert [row["name"] for row in rows] == ["classify", "detect", "segment", "keypoints"]
     assert rows[0]["does"] in macaw("tasks").out
 
 

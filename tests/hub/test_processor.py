@@ -105,7 +105,7 @@ def test_where_no_class_is_named_the_architecture_has_one():
     [
         ({}, "does not say how pictures are prepared"),
         ({"size": 32}, "does not say how pictures are prepared"),
-        (by("Sam"), r"by 'SamImageProcessor'\. What macaw can follow is .* Beit, .*, ViT$"),
+        (by("Sam"), r"by 'SamImageProcessor'\. What macaw can follow is .* Beit, .*, VitPose$"),
         (by("ViT", do_resize=False), "not make one square of every picture"),
         (by("ViT", size={"height": 32, "width": 48}), "not make one square of every picture"),
         (by("ViT", size=short(32)), "not make one square of every picture"),

@@ -96,7 +96,7 @@ def test_a_picture_of_one_pixel_and_one_without_objects(finder: Path):
     [
         ({"size": 100}, "size=100: it must be a multiple of 32; take 128"),
         ({"minutes": 0.01}, "reading, scoring and saving alone take"),
-        ({"balance": "classes"}, "only a classifier weighs its classes; leave it out"),
+        ({"balance": "classes"}, "weighs no classes; leave it out"),
         ({"mosaik": 0.5}, "a recipe has no 'mosaik'. Did you mean 'mosaic'?"),
     ],
 )
