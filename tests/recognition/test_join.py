@@ -350,6 +350,7 @@ def test_the_remaining_refusals(apart: dict[str, Path], joined: Path, tmp_path: 
     assert (out / "mine.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_two_of_one_application_have_names(apart: dict[str, Path], tmp_path: Path):
     cells = made(tmp_path / "cells", "detect", head=5)
     both = macaw.join([apart["detect"], cells], out=tmp_path / "both", names=["train", "cells"])
@@ -402,6 +403,7 @@ def test_without_a_probe_the_data_decides_as_before(start: Path, shapes: Path, t
 # Doors
 
 
+@pytest.mark.slow
 def test_the_command_line(apart: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     from macaw.cli import main
 

@@ -77,7 +77,7 @@ def test_a_segmenter(masks: Path, tmp_path: Path):
 
 def test_key_points(dots: Path, tmp_path: Path):
     model = macaw.train(
-        "keypoints", dots, out=tmp_path / "m", dial=0.25, epochs=60, seed=0, precision="float32"
+        "keypoints", dots, out=tmp_path / "m", dial=0.25, epochs=60, seed=0, precision="float32", head="simcc"
     )
     scores = macaw.evaluate(model, dots, split="val", board=None)
     assert scores.metrics["NME, box side"].value < 0.1
