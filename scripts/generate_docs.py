@@ -99,7 +99,7 @@ def _table(head: tuple[str, ...], rows: list[Any]) -> list[str]:
 def pages() -> dict[str, str]:
     """Path of each generated page, and what it should say."""
     from macaw.commands import app
-    from macaw.data import box_rules, mask_rules, point_rules, rules
+    from macaw.data import box_rules, mask_rules, point_rules, rules, text_rules
     from macaw.tasks import TASKS
 
     made = {"docs/cli.md": command_line(app), "docs/tasks.md": task_table(TASKS)}
@@ -108,6 +108,7 @@ def pages() -> dict[str, str]:
         "Pictures with boxes": box_rules.RULES,
         "Pictures with masks": mask_rules.RULES,
         "Pictures with key points": point_rules.RULES,
+        "Texts": text_rules.RULES,
     }
     return {**made, "docs/rules.md": rule_list(kinds)}
 

@@ -45,8 +45,9 @@ RESULTS = {
 
 # Made in tests/results, where each is drawn and told
 ELSEWHERE = {
-    "BoxExplanation", "BoxParity", "BoxScores", "Explanation", "Exported", "Findings", "JointParity",
-    "MaskExplanation", "MaskParity", "MaskScores", "Parity", "PointExplanation", "PointParity", "PointScores",
+    "Autoregression", "BoxExplanation", "BoxParity", "BoxScores", "Explanation", "Exported", "Findings",
+    "JointParity", "MaskExplanation", "MaskParity", "MaskScores", "Parity", "Parrot", "PointExplanation",
+    "PointParity", "PointScores", "TextScores",
 }  # fmt: skip
 
 

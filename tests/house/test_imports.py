@@ -10,7 +10,10 @@ import pytest
 
 import macaw
 
-HEAVY = ("torch", "matplotlib", "onnxruntime", "onnx", "scipy", "skimage", "transformers", "fastapi", "av")
+HEAVY = (
+    "torch", "matplotlib", "onnxruntime", "onnx", "scipy", "skimage", "transformers", "fastapi",
+    "av", "numba", "tokenizers",
+)  # fmt: skip
 TORCH_FREE = ("macaw.data", "macaw.results", "macaw.metrics", "macaw.runtime", "macaw.model", "macaw.zoo")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from macaw.results.draw import HEADING, INK, MUTED, NOTE, SCARLET, TITLE, Box, Sheet, Style
+from macaw.results.draw import BODY, GOLD, HEADING, INK, MUTED, NOTE, SCARLET, TITLE, Box, Sheet, Style
 from macaw.results.found import Crop, Found, Pair, Suspect
 
 if TYPE_CHECKING:
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 WIDTH, MARGIN, GAP = 1600, 56, 20  # pixels
 _HEAD, _LINE, _FOOT = 76, 24, 18  # of a block's heading, a line below a crop, and the space below a row
 _SUSPECTS = 48  # suspects that are shown
+_ROW = 40  # pixels from one finding to the next
+_TONES = {"error": SCARLET, "warning": GOLD}
 _STRONG = Style(17, INK, "bold")
 _SMALL = Style(15, INK, "bold")
 _QUIET = Style(16, MUTED)
@@ -70,12 +72,18 @@ class _Block(NamedTuple):
 def contact_sheet(findings: Found) -> Image:
     """The sheet; its height follows from what there is to show."""
     blocks = [*_pairs(findings), *_suspects(findings.suspects), *_classes(findings)]
-    sheet = Sheet(WIDTH, 2 * MARGIN + 70 + sum(block.height for block in blocks))
+    told = () if blocks else findings.findings  # where there is no picture, as in texts, there are the words
+    sheet = Sheet(WIDTH, 2 * MARGIN + 70 + sum(block.height for block in blocks) + _ROW * len(told))
     style = TITLE._replace(color=SCARLET) if findings.failed else TITLE
     inner = WIDTH - 2 * MARGIN
     sheet.text(MARGIN, MARGIN + 16, sheet.fit(findings.verdict, inner, style), style=style)
     sheet.text(MARGIN, MARGIN + 54, sheet.fit(findings.title, inner, NOTE), style=NOTE)
     y = MARGIN + 80
+    for place, one in enumerate(told):
+        middle = y + _ROW * (place + 0.5)
+        tone = _STRONG._replace(color=_TONES.get(one.severity, MUTED))
+        sheet.text(MARGIN, middle, one.severity, style=tone)
+        sheet.text(MARGIN + 110, middle, sheet.fit(one.words, inner - 110, BODY))
     for block in blocks:
         _draw(sheet, block, y)
         y += block.height

@@ -71,10 +71,11 @@ def findings_page(findings: Found) -> str:
 
 def _figures(findings: Found) -> str:
     totals = Counter(one.severity for one in findings.findings)
-    figures = [(f"{number:,}", f"pictures in {split}") for split, number in findings.splits.items()]
+    figures = [(f"{number:,}", f"{findings.things} in {split}") for split, number in findings.splits.items()]
     if findings.counted == "object":
         figures.append((f"{findings.objects:,}", "objects"))
-    figures.append((f"{len(findings.classes):,}", "classes"))
+    if findings.counted != "document":
+        figures.append((f"{len(findings.classes):,}", "classes"))
     figures += [(f"{totals[severity]}", f"{severity}s") for severity in SEVERITIES]
     cells = (f"<div><dt>{escape(words)}</dt><dd>{value}</dd></div>" for value, words in figures)
     return "\n".join(['<dl class="figures">', *cells, "</dl>"])

@@ -103,14 +103,14 @@ class Found:
     """
 
     path: str
-    splits: dict[str, int]  # pictures in each
+    splits: dict[str, int]  # pictures, or documents, in each
     classes: dict[str, dict[str, int]]  # class -> split -> pictures, or objects: see `counted`
     findings: tuple[Finding, ...]
     crops: tuple[Crop, ...] = ()  # one or more of each class, those of a class side by side
     pairs: tuple[Pair, ...] = ()
     suspects: tuple[Suspect, ...] = ()  # most doubtful first
     seconds: float = 0.0
-    counted: str = "picture"  # what `classes` counts: "picture" or "object"
+    counted: str = "picture"  # what `classes` counts: "picture" or "object"; "document": there are no classes
 
     def __post_init__(self) -> None:
         strange = {split for counts in self.classes.values() for split in counts} - set(self.splits)
@@ -134,15 +134,21 @@ class Found:
 
     @property
     def title(self) -> str:
-        """One line: how many pictures and classes, in which splits, and how fast they were read."""
+        """One line: how many pictures and classes, or documents, in which splits, and how fast."""
         total = sum(self.splits.values())
         shares = ", ".join(f"{split} {number:,}" for split, number in self.splits.items())
-        objects = f"{self.objects:,} objects, " if self.counted == "object" else ""
-        words = f"{self.path}: {total:,} pictures, {objects}{len(self.classes):,} classes"
+        objects = f", {self.objects:,} objects" if self.counted == "object" else ""
+        classes = f"{objects}, {len(self.classes):,} classes" if self.counted != "document" else ""
+        words = f"{self.path}: {total:,} {self.things}{classes}"
         words += f" ({shares})" if self.splits else ""
         if self.seconds > 0:
             words += f"; {self.seconds:.1f} s, {total / self.seconds:,.0f} a second"
         return words
+
+    @property
+    def things(self) -> str:
+        """What `splits` counts."""
+        return "documents" if self.counted == "document" else "pictures"
 
     @property
     def objects(self) -> int:

@@ -1,0 +1,121 @@
+"""Compiled step: a Transformer whose single tokens go through one kernel; longer pieces go the way of numpy.
+
+Shapes: L blocks, V vocabulary, O outputs, I inputs
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from macaw.language.matrices import Eighth, Matrix, Single, kernels, most_threads
+from macaw.language.shapes import TransformerShape
+from macaw.language.transformer_step import Past, TransformerStep, Watch
+
+_FIRST, _AGAIN = 8, 256  # tokens until all threads are tried, and until they are tried again
+_HOPELESS = 3  # times one thread's seconds, at which all are given up at once
+
+
+class CompiledStep(TransformerStep):
+    """A `TransformerStep` that reads one token in one call.
+
+    Raises MissingExtra without numba. The first token ever takes some seconds: the kernel is compiled.
+    """
+
+    def __init__(
+        self, shape: TransformerShape, weights: Mapping[str, np.ndarray], *, precision: str = "float32"
+    ) -> None:
+        super().__init__(shape, weights, precision=precision)
+        self._kernels, self._pace = kernels(), Pace(most_threads())
+        self._join()
+
+    def _join(self) -> None:
+        """Put the weights of all blocks one behind the other, where the kernel looks for them."""
+        held = []
+        for name in ("qkv", "out", "up", "down"):
+            whole, scales = _stacked([getattr(block, name) for block in self.blocks])
+            parts: list[Any] = [_part(w, s) for w, s in zip(whole, scales, strict=True)]
+            self.blocks = [replace(b, **{name: part}) for b, part in zip(self.blocks, parts, strict=True)]
+            held.append((whole, scales))
+        last, scales = _stacked([self.out])
+        self._matrices = (*held, (last[0], scales[0]))
+        self.out = _part(last[0], scales[0])
+        blocks, none = self.blocks, np.ones(self.shape.head, np.float32)
+        self._gains = (
+            np.stack([b.norm for b in blocks]),
+            np.stack([b.forward_norm for b in blocks]),
+            np.stack([none if b.query_norm is None else b.query_norm for b in blocks]),
+            np.stack([none if b.key_norm is None else b.key_norm for b in blocks]),
+            np.ascontiguousarray(self.norm, np.float32),
+        )
+
+    def feed(
+        self, ids: np.ndarray, state: Past | None = None, *, last: bool = False, watch: Watch | None = None
+    ) -> tuple[np.ndarray, Past]:
+        """Logits (T, V) float32 of ids (T,), of the last alone if asked, and the state after them."""
+        if len(ids) > 1 or watch is not None:
+            return super().feed(ids, state, last=last, watch=watch)
+        place = state.length if state else 0
+        store = (state.store if state else self._empty()).claim(place, place + 1)
+        s, logits = self.shape, np.empty((1, self.shape.tokens), np.float32)
+        how = (s.activation == "swiglu", s.qk_norm == "yes", self.cos[place], self.sin[place], s.heads)
+        x = self.embedding[ids[0]].copy()
+        with self._pace.chosen(self._kernels.set_threads):
+            self._kernels.token(x, self._matrices, self._gains, store.pairs, place, how, logits[0])
+        return self._said(logits), Past(store, place + 1)
+
+
+class Pace:
+    """Whether one thread or all are faster just now: all are tried now and then, and left where they lose.
+
+    Threads wait for each other after every product. On a machine that is busy otherwise, two took hundreds of
+    times as long as one; on one that is not, two thirds. How many there are changes no bit of the answer, for
+    each output is one thread's.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.most, self.best = most, 1
+        self._alone = math.inf  # seconds of one thread, the best lately
+        self._waits, self._pause = _FIRST, _AGAIN  # tokens until all are tried, and after they have lost
+
+    @contextmanager
+    def chosen(self, set_threads: Callable[[int], None]) -> Iterator[int]:
+        """Set the number of threads for the block, and learn from how long it takes."""
+        self._waits -= 1
+        trial = self._waits in {0, 1}  # the first of two wakes the threads up
+        threads = self.most if trial or self.best > 1 else 1
+        set_threads(threads)
+        began = time.perf_counter()
+        try:
+            yield threads
+        finally:
+            set_threads(self.most)
+        self._learn(threads, time.perf_counter() - began)
+
+    def _learn(self, threads: int, seconds: float) -> None:
+        if threads == 1:
+            self._alone = min(1.02 * self._alone, seconds)  # which slowly forgets
+        elif seconds > _HOPELESS * self._alone:
+            self.best, self._pause = 1, min(8 * self._pause, 1 << 20)
+            self._waits = self._pause
+        elif self._waits == 0:
+            self.best = self.most if seconds < self._alone else 1
+            self._waits = self._pause = _AGAIN
+
+
+def _stacked(some: Sequence[Matrix]) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (L, O, I) and scales (L, O), which are one in single precision."""
+    weights = np.stack([m.weights for m in some if isinstance(m, Single | Eighth)])
+    ones = np.ones(weights.shape[:2], np.float32)
+    scales = [m.scales for m in some if isinstance(m, Eighth)]
+    return weights, np.stack(scales) if scales else ones
+
+
+def _part(weights: np.ndarray, scales: np.ndarray) -> Matrix:
+    return Eighth(weights, scales) if weights.dtype == np.int8 else Single(weights)
