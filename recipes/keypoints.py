@@ -1,4 +1,4 @@
-"""Trains the embedded model of key points: 68 points of a face, from 3,115 faces of 96 pixels.
+"""Trains the embedded model of key points: 68 points of a face, from 3,114 faces of 96 pixels.
 
     python -m recipes.keypoints --minutes 20
 
@@ -23,7 +23,7 @@ SIZE = 96  # pixels: that of the pack's faces
 
 LIMITS = (
     "Knows one face at a time, cut out as a square 1.35 times as wide as its points; it does not find the "
-    "face. Trained on 3,115 frames of videos, many of them blurred, whose points were set by a program: it "
+    "face. Trained on 3,114 frames of videos, many of them blurred, whose points were set by a program: it "
     "is no more exact than that, and every person of the test is in train too. Faces in profile and hidden "
     "ones are beyond it. For real work reach for a model made for faces, such as MediaPipe's face landmarks."
 )
@@ -73,7 +73,7 @@ def main() -> None:
         measured="faces of the official test (770; every person is in train too)",
         baselines={"baseline: the mean face of train": mean_face(chosen.data).metrics},
         training={
-            "data": "3,115 faces of P1_Facial_Keypoints",
+            "data": "3,114 faces of P1_Facial_Keypoints",
             "start": start,
             "command": f"python -m recipes.keypoints --minutes {chosen.minutes:g}",
         },

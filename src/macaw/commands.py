@@ -72,7 +72,7 @@ def run(  # noqa: PLR0913  (an option each)
     download: Download = False,
     json_: AsJson = False,
 ) -> None:
-    """What the model says of each input: ranked guesses. With --json, one line of JSON each.
+    """What the model says of each input: guesses, boxes, areas or points. With --json, a line of JSON each.
 
     An input that cannot be read is named on standard error and the rest goes on; the exit code is then 3.
     Ctrl-C ends a camera.
@@ -142,8 +142,10 @@ def _keeper(save: Path | None) -> Iterator[Callable[[int, Any], None]]:
 
 @app.command()
 def train(  # noqa: PLR0913  (an option each)
-    task: Annotated[str, typer.Argument(metavar="TASK", help="An application: classify.")],
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder per class, a table, or a pack.")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="An application; `macaw tasks` lists them.")],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Your data, in a layout that `macaw tasks` lists.")
+    ],
     out: Annotated[Path, typer.Option(help="The folder of the new model.")],
     effort: Annotated[float, typer.Option(help="One dial: 2 works twice as long as 1.")] = 1.0,
     minutes: Annotated[float | None, typer.Option(help="Fit everything into so many minutes.")] = None,
@@ -258,7 +260,7 @@ def explain(  # noqa: PLR0913  (an option each)
 
 @app.command()
 def check(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="An application: classify or detect.")],
+    task: Annotated[str, typer.Argument(metavar="TASK", help="An application; `macaw tasks` lists them.")],
     data: Annotated[
         Path, typer.Argument(metavar="DATA", help="What `macaw train` takes; `macaw tasks` has the layouts.")
     ],

@@ -34,10 +34,8 @@ from macaw.training.recipe import Recipe
 from macaw.training.scene_augment import SceneAugmentation
 
 LARGEST = 256  # pixels: what is trained at when nobody says
-# Objects to learn from: with fewer a map knows more of space to begin with (heads/points.py). NME of faces
-# after a minute, by lines and by maps: of 100 faces 2.54 and 2.38 %, of 500 2.19 and 2.16,
-# of 3,462 2.24 and 2.38 %
-FEW = 500
+# Objects to learn from: with fewer a map knows more of space to begin with, see heads/points.py
+FEW = 200
 HEADS = {"simcc": "point", "heatmap": "heatmap"}  # as a user says it -> its entry of registry.HEADS
 
 
