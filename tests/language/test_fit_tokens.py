@@ -13,6 +13,7 @@ from macaw import card, testing
 from macaw.data.texts import read_texts
 from macaw.errors import DataError, InputError, UnknownName
 from macaw.files import Stage
+from macaw.language import losses
 from macaw.language.fit_tokens import TokenOptions, fit_tokens
 from macaw.language.losses import IGNORED
 from macaw.language.modules import build
@@ -301,3 +302,22 @@ def test_effort_reads_more_and_small_texts_are_not_read_for_ever():
     few, many = (choose("transformer", tokens).epochs for tokens in (1000, 10_000_000))
     assert few == 30 and many == pytest.approx(0.2)
     assert choose("recurrent", 10_000_000, effort=2).epochs == 2 * choose("recurrent", 10_000_000).epochs
+
+
+@pytest.mark.parametrize("never", [-1, 3])
+@pytest.mark.parametrize("softcap", [0.0, 2.0])
+@pytest.mark.parametrize("biased", [False, True])
+def test_the_loss_in_parts_is_that_of_all_logits_and_so_are_its_gradients(
+    monkeypatch, never, softcap, biased
+):
+    monkeypatch.setattr(losses, "_AT_ONCE", 20)  # logits: three rows at a time
+    torch.manual_seed(0)
+    x, weight = torch.randn(2, 5, 4, requires_grad=True), torch.randn(7, 4, requires_grad=True)
+    bias = torch.randn(7, requires_grad=True) if biased else None
+    targets = torch.tensor([[0, 1, IGNORED, 2, 6], [5, 4, 1, 0, IGNORED]])
+    output, given = losses.Output(weight, bias, softcap, never), [x, weight, *([bias] if biased else [])]
+    whole = losses.token_loss(output.logits(x), targets)
+    parts = losses.linear_loss(x, targets, output)
+    assert parts.item() == pytest.approx(whole.item(), rel=1e-6)
+    for one, other in zip(*(torch.autograd.grad(2 * loss, given) for loss in (parts, whole)), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)

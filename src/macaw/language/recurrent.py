@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from macaw.language.losses import token_loss, without
+from macaw.language.losses import Output, linear_loss
 from macaw.language.shapes import RecurrentShape
 from macaw.training.optimizers import Phase
 
@@ -81,6 +81,17 @@ class Recurrent(nn.Module):
 
     def read(self, x: torch.Tensor, state: Hidden | None = None) -> tuple[torch.Tensor, Hidden]:
         """The same from embedded tokens (B, T, E), for whoever asks what they did to the answer."""
+        x, after = self.features(x, state)
+        return self.output.logits(x), after
+
+    @property
+    def output(self) -> Output:
+        """The layer that makes logits of features."""
+        weight = self.embedding.weight if self.out is None else self.out
+        return Output(weight, self.out_bias, never=self.shape.never)
+
+    def features(self, x: torch.Tensor, state: Hidden | None = None) -> tuple[torch.Tensor, Hidden]:
+        """What logits are made of, from embedded tokens (B, T, E), and the state after them."""
         s = self.shape
         if state is None:
             parts = 2 if s.cell == "lstm" else 1
@@ -91,9 +102,7 @@ class Recurrent(nn.Module):
             x, new = cell(x, tuple(part[i] for part in state))
             after.append(new)
         x = self.project(self._locked(x, s.dropout))
-        weight = self.embedding.weight if self.out is None else self.out
-        logits = F.linear(x, weight, self.out_bias).float()
-        return without(logits, s.never), tuple(torch.stack(part) for part in zip(*after, strict=True))
+        return x, tuple(torch.stack(part) for part in zip(*after, strict=True))
 
     def _tokens(self) -> torch.Tensor:
         """The embeddings; in training some tokens have none, and the others more."""
@@ -112,6 +121,6 @@ class Recurrent(nn.Module):
         self, ids: torch.Tensor, targets: torch.Tensor, state: Hidden | None
     ) -> Iterator[tuple[Phase, Hidden]]:
         """One phase of ids and targets (B, T), with the state to begin the next window with."""
-        logits, after = self(ids, state)
-        phase = Phase("tokens", token_loss(logits, targets), tuple(self.parameters()))
+        x, after = self.features(F.embedding(ids, self._tokens()), state)
+        phase = Phase("tokens", linear_loss(x, targets, self.output), tuple(self.parameters()))
         yield phase, tuple(part.detach() for part in after)
