@@ -1,11 +1,10 @@
 """Trains the embedded language models: a Transformer, an LSTM and an n-gram, on the same text, one vocabulary.
 
     python -m recipes.complete --network transformer --minutes 65
-    python -m recipes.complete --network recurrent --minutes 65
-    python -m recipes.complete --network ngram
+    python -m recipes.complete --network recurrent --minutes 65 --vocabulary src/macaw/zoo/complete
+    python -m recipes.complete --network ngram --vocabulary src/macaw/zoo/complete
 
-The first that is trained learns the vocabulary, pieces of words, which the others take from the zoo. `val` of
-the novels chooses the best weights; `test`, three whole books, is scored once, at the end.
+`val` of the novels chooses the best weights; `test`, three whole books, is scored once, at the end.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from macaw.files import Stage
 from macaw.language.fit_tokens import TokenOptions, fit_tokens
 from macaw.language.vocabulary import Vocabulary
 from macaw.training.progress import Bar
-from recipes.corpus import STORIES, corpus, told
+from recipes.corpus import corpus
 
 FOLDERS = {"transformer": "complete", "recurrent": "complete-lstm", "ngram": "complete-ngram"}
 TOKENS = 4096
@@ -26,23 +25,20 @@ TOKENS = 4096
 SHAPES = {"transformer": {"activation": "relu2"}, "recurrent": {"batch": 32}}
 
 
-def vocabulary(data: Path) -> Vocabulary:
-    """That of the zoo, or where there is none yet, one that is learned from novels and stories."""
-    for folder in FOLDERS.values():
-        if (zoo.ROOT / folder / "vocabulary.json").exists():
-            return Vocabulary.load(zoo.ROOT / folder)
-    return Vocabulary.learn(corpus(data).splits["train"], "pieces", size=TOKENS)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--network", choices=FOLDERS, required=True)
     parser.add_argument("--minutes", type=float, default=65)
+    parser.add_argument("--vocabulary", type=Path, help="a model's folder; else one is learned")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
-    texts, tokens = corpus(asked.data), vocabulary(asked.data)
-    out = asked.out or zoo.ROOT / FOLDERS[asked.network]
+    texts = corpus(asked.data)
+    if asked.vocabulary:
+        tokens = Vocabulary.load(asked.vocabulary)
+    else:
+        tokens = Vocabulary.learn(texts.splits["train"], "pieces", size=TOKENS)
+    out = asked.out or zoo.FOLDER / FOLDERS[asked.network]
     options = TokenOptions.of(network=asked.network, minutes=asked.minutes, **SHAPES[asked.network])
     with Bar() as bar:
         fit_tokens(texts, tokens, Stage(out), options=options, watcher=bar)

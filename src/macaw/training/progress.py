@@ -26,7 +26,7 @@ class Watcher(Protocol):
         return
 
     def step(self, progress: float, row: dict[str, float]) -> None:
-        """After each update: share of the run done; epoch, running loss and pictures per second."""
+        """After each update: share of the run done; epoch, running loss and pictures or tokens per second."""
         return
 
     def scored(self, row: dict[str, float], better: bool) -> None:  # noqa: FBT001  (told, never asked)
@@ -90,16 +90,15 @@ class Bar(Watcher):
         now = time.monotonic()
         began, first = self._start = self._start or (now, progress)  # a resumed run does not begin at 0
         left = (now - began) * (1 - progress) / (progress - first) if progress > first else 0.0
-        speed = f"{row['pictures_per_second']:,.0f} pictures/s"
-        words = f"loss {row['loss']:.3f}{self._error}  {speed}  {_clock(left)} left"
+        words = f"loss {row['loss']:.3f}{self._error}  {_speed(row)}  {_clock(left)} left"
         self._bar.update(self._line, description=f"epoch {row['epoch']:.1f}", completed=progress, words=words)
 
     def scored(self, row: dict[str, float], better: bool) -> None:  # noqa: FBT001
-        self._error = f"  error {row['val_error']:.1%}"
+        self._error = f"  {_judged(row)}"
         words = (
             f"{_clock(row['minutes'] * 60)}  epoch {row['epoch']:5.1f}  loss {row['loss']:.3f}",
-            f"validation loss {row['val_loss']:.3f}  error {row['val_error']:.1%}",
-            f"{row['pictures_per_second']:,.0f} pictures/s",
+            f"validation loss {row['val_loss']:.3f}{self._error}",
+            _speed(row),
             *(["best so far"] if better else []),
         )
         self._console.print("  ".join(words))
@@ -109,6 +108,19 @@ class Bar(Watcher):
         self.interrupted = not finished
         more = "; --resume goes on" if Stage(out).unfinished else ""
         self._console.print(f"saved: {out}" if finished else f"stopped: {out} is the best model so far{more}")
+
+
+def _speed(row: dict[str, float]) -> str:
+    """How many of what a second."""
+    unit = "tokens" if "tokens_per_second" in row else "pictures"
+    return f"{row[f'{unit}_per_second']:,.0f} {unit}/s"
+
+
+def _judged(row: dict[str, float]) -> str:
+    """The figure beside the loss: the error of a classifier, bits per byte of a language model."""
+    if "val_error" in row:
+        return f"error {row['val_error']:.1%}"
+    return f"{row['bits_per_byte']:.3f} bits per byte" if "bits_per_byte" in row else ""
 
 
 def _clock(seconds: float) -> str:
