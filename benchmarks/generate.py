@@ -1,12 +1,14 @@
-"""Tokens a second at batch 1: a 30-million-parameter Transformer of ours beside transformers, same weights.
+"""Tokens a second of a 30-million-parameter Transformer of ours beside transformers, same weights.
 
     pip install 'macaw[hub,train]'
     python -m benchmarks.generate
+    python -m benchmarks.generate --batch 1 4 16
 
 The weights are random, which changes nothing of the work: every token reads each of them once, so what is
-measured is bytes moved. Both continue the same prompt greedily; in single precision the tokens must be the
-same. Peers and ours take turns within one process, and the best of `--rounds` counts. Bits per byte of int8
-are measured on a trained model: `--model` is the folder of one, `--text` what it is scored on.
+measured is bytes moved; with many texts at once it is arithmetic as well. Both continue the same prompts
+greedily; in single precision the tokens must be the same. Peers and ours take turns within one process, and
+the best of `--rounds` counts. Bits per byte of int8 are measured on a trained model: `--model` is the folder
+of one, `--text` what it is scored on.
 """
 
 from __future__ import annotations
@@ -80,29 +82,32 @@ def trained_like(shape: TransformerShape) -> Transformer:
     return module
 
 
-def ours(module: Transformer, engine: str, precision: str) -> Callable[[np.ndarray, int], list[int]]:
+Way = Callable[[np.ndarray, int], list[list[int]]]  # prompts (B, P), and how many tokens more of each
+
+
+def ours(module: Transformer, engine: str, precision: str) -> Way:
     weights = {name: held.numpy() for name, held in module.state_dict().items()}
     core = open_core(module.shape, weights, precision=precision, engine=engine)
 
-    def go(prompt: np.ndarray, count: int) -> list[int]:
-        logits, state = core.feed(prompt, last=True)
-        found = [int(log_softmax(logits[-1]).argmax())]
+    def go(prompts: np.ndarray, count: int) -> list[list[int]]:
+        logits, states = core.feed_many(list(prompts), [None] * len(prompts), last=True)
+        found = [log_softmax(np.concatenate(logits)).argmax(1)]
         while len(found) < count:
-            logits, state = core.feed(np.array(found[-1:]), state, last=True)
-            found.append(int(log_softmax(logits[-1]).argmax()))
-        return found
+            logits, states = core.feed_many(list(found[-1][:, None]), states, last=True)
+            found.append(log_softmax(np.concatenate(logits)).argmax(1))
+        return np.stack(found, axis=1).tolist()
 
     return go
 
 
-def theirs(module: Transformer, cache: str) -> Callable[[np.ndarray, int], list[int]]:
+def theirs(module: Transformer, cache: str) -> Way:
     import transformers
 
     model = as_qwen3(transformers, module)
 
     @torch.inference_mode()
-    def go(prompt: np.ndarray, count: int) -> list[int]:
-        ids = torch.from_numpy(prompt.astype(np.int64))[None]
+    def go(prompts: np.ndarray, count: int) -> list[list[int]]:
+        ids = torch.from_numpy(prompts.astype(np.int64))
         mask = torch.ones_like(ids)
         out = model.generate(
             ids,
@@ -111,9 +116,27 @@ def theirs(module: Transformer, cache: str) -> Callable[[np.ndarray, int], list[
             do_sample=False,
             cache_implementation=cache or None,
         )
-        return list(out[0, len(prompt) :].tolist())
+        found: list[list[int]] = out[:, prompts.shape[1] :].tolist()
+        return found
 
     return go
+
+
+def measured(ways: dict[str, Way], prompts: np.ndarray, count: int, rounds: int) -> dict[str, Any]:
+    """Tokens a second of all texts together, and whether they are those of transformers."""
+    tokens = {name: go(prompts, count) for name, go in ways.items()}  # and so compiled, and warm
+    seconds = {name: float("inf") for name in ways}
+    for _ in range(rounds):
+        for name, go in ways.items():
+            began = time.perf_counter()
+            go(prompts, count)
+            seconds[name] = min(seconds[name], time.perf_counter() - began)
+    rates = {name: round(len(prompts) * count / best, 1) for name, best in seconds.items()}
+    return {
+        "tokens_per_second": rates,
+        "times": {name: round(rate / rates["transformers"], 2) for name, rate in rates.items()},
+        "same_tokens": {name: found == tokens["transformers"] for name, found in tokens.items()},
+    }
 
 
 def bits_per_byte(folder: Path, text: str) -> dict[str, float]:
@@ -132,6 +155,7 @@ def main() -> None:
     )
     parser.add_argument("--tokens", type=int, default=128)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batch", type=int, nargs="+", default=[1], help="texts at once, such as 1 4 16")
     parser.add_argument(
         "--static", action="store_true", help="its compiled way too, which takes minutes to start"
     )
@@ -146,23 +170,12 @@ def main() -> None:
     if asked.static:
         ways["transformers, static cache, compiled"] = theirs(module, "static")
     ways |= {f"macaw {engine} {p}": ours(module, engine, p) for engine, p in OURS}
-    prompt = np.random.default_rng(0).integers(0, SHAPE.tokens, 16).astype(np.int32)
-    tokens = {name: go(prompt, asked.tokens) for name, go in ways.items()}  # and so compiled, and warm
-    seconds = {name: float("inf") for name in ways}
-    for _ in range(asked.rounds):
-        for name, go in ways.items():
-            began = time.perf_counter()
-            go(prompt, asked.tokens)
-            seconds[name] = min(seconds[name], time.perf_counter() - began)
-    rates = {name: round(asked.tokens / best, 1) for name, best in seconds.items()}
-    base = rates["transformers"]
-    report = {
+    prompts = np.random.default_rng(0).integers(0, SHAPE.tokens, (max(asked.batch), 16)).astype(np.int32)
+    report: dict[str, Any] = {
         "parameters": sum(p.numel() for p in module.parameters()),
         "processor": processor(),
         "cores": cpu_count(),
-        "tokens_per_second": rates,
-        "times": {name: round(rate / base, 2) for name, rate in rates.items()},
-        "same_tokens": {name: found == tokens["transformers"] for name, found in tokens.items()},
+        "batches": {size: measured(ways, prompts[:size], asked.tokens, asked.rounds) for size in asked.batch},
     }
     if asked.model and asked.text:
         report["bits_per_byte"] = bits_per_byte(asked.model, asked.text.read_text(encoding="utf-8"))

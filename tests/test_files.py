@@ -44,6 +44,18 @@ def test_what_is_written_has_the_rights_of_any_new_file(tmp_path: Path, mask: in
     assert stat.S_IMODE((tmp_path / "folder").stat().st_mode) == 0o777 & ~mask
 
 
+def test_what_a_library_wrote_privately_into_a_folder_has_the_rights_of_any_new_file(tmp_path: Path):
+    before = os.umask(0o022)
+    try:
+        with atomic_folder(tmp_path / "model") as folder:
+            (folder / "inside").mkdir()
+            (folder / "inside" / "weights").touch(mode=0o600)
+    finally:
+        os.umask(before)
+    modes = [path.stat().st_mode & 0o777 for path in (tmp_path / "model", *(tmp_path / "model").rglob("*"))]
+    assert modes == [0o755, 0o755, 0o644]
+
+
 @pytest.mark.parametrize(
     "problem", [Interrupted(), OSError(errno.ENOSPC, "No space left"), ValueError("bug")]
 )

@@ -44,9 +44,9 @@ class Card:
     builder: str  # who rebuilds it in torch: "recognizer"
     frontend: dict[str, Any]  # {"name": ..., "config": {...}}
     head: dict[str, Any]  # {"name": ..., "config": {...}}
-    names: tuple[str, ...]  # the class table
-    prepare: dict[str, Any]  # size, mean, std, levels: how raw input becomes the core's
-    decode: dict[str, Any]  # temperature, multi; score, iou ...: how the core's output becomes a Result
+    names: tuple[str, ...]  # the class table; empty of what writes
+    prepare: dict[str, Any]  # size, mean, std, levels: how raw input becomes the core's; empty of text
+    decode: dict[str, Any]  # temperature, multi; score, iou; top_p ...: how the output becomes a Result
     scores: dict[str, Any] = field(default_factory=dict)  # an evaluation -> metric -> value, low, high
     training: dict[str, Any] = field(default_factory=dict)  # recipe, data and its hash, machine, versions
     exported: dict[str, Any] = field(default_factory=dict)  # of an exported file: precision, proof of parity
@@ -155,6 +155,10 @@ def _fault(values: Any) -> str:
     if values["task"] == JOINED.name or "parts" in values:
         return _parts_fault(values)
     row = TASKS.get(values["task"])
+    writes = row is not None and row.takes == "text"
+    for name, (words, holds) in ({} if writes else _OF_PICTURES).items():
+        if not holds(values[name]):
+            return f"field '{name}' must be {words}"
     if (row is None or row.gives == "Labels") and not {"temperature", "multi"} <= values["decode"].keys():
         return "field 'decode' must be a temperature above 0, and multi true or false"
     return "" if _whole(values.get("format", 0)) else "field 'format' must be a whole number"
@@ -197,8 +201,16 @@ def _part(value: Any) -> bool:
     return isinstance(value, dict) and _text(value.get("name")) and isinstance(value.get("config"), dict)
 
 
+def _object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _texts(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_text, value))
+
+
 def _class_table(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_text, value)) and 0 < len(set(value)) == len(value)
+    return _texts(value) and 0 < len(set(value)) == len(value)
 
 
 def _prepare(value: Any) -> bool:
@@ -231,7 +243,12 @@ _FIELDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "builder": ("text", _text),
     "frontend": ("a name and a config", _part),
     "head": ("a name and a config", _part),
+    "names": ("a list of class names, each once", _texts),
+    "prepare": ("an object of fields", _object),
+    "decode": ("a temperature above 0, and multi true or false, where they are given", _decode),
+}
+# And what of them only a model of pictures must have
+_OF_PICTURES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "names": ("a list of class names, each once", _class_table),
     "prepare": ("size, mean, std and levels, in numbers", _prepare),
-    "decode": ("a temperature above 0, and multi true or false, where they are given", _decode),
 }

@@ -6,7 +6,7 @@ import contextlib
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -15,9 +15,6 @@ from macaw.errors import InputError, MacawError, ModelError, UnknownName
 from macaw.files import atomic_write
 from macaw.server.limits import Limits
 from macaw.terminal import complain, note, show, show_json, with_stdin
-
-if TYPE_CHECKING:
-    from macaw.verbs import Loaded
 
 STOPPED = 128 + signal.SIGINT  # the exit code of Ctrl-C
 
@@ -33,7 +30,8 @@ What = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="An application (classify), a model's folder, an exported file, or hf:owner/name@revision.",
+        help="An application (classify, complete), a model's folder, an exported file, or "
+        "hf:owner/name@revision.",
     ),
 ]
 Download = Annotated[
@@ -43,25 +41,39 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of text
 Folder = Annotated[
     str | None, typer.Option("--model", help="A model's folder, in place of the embedded model.")
 ]
-Engine = Annotated[str, typer.Option(help="What computes the core: onnxruntime, openvino or torch.")]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        help="What computes: onnxruntime, openvino or torch; of text numpy, compiled, int8 or torch."
+    ),
+]
+More = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Another option, by its name in Python."),
+]
 
 
 @app.command()
 def run(  # noqa: PLR0913  (an option each)
     model: What,
     inputs: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="INPUTS",
-            help="Pictures, videos, folders, globs, camera:0; - reads a picture, or paths, from stdin.",
+            metavar="[INPUTS]...",
+            help="Pictures, videos, folders, globs, camera:0; - reads a picture, or paths, from stdin. "
+            "complete, story: text, or .txt files; - reads text; nothing begins a new one.",
         ),
-    ],
+    ] = None,
     folder: Folder = None,
     top: Annotated[int, typer.Option(min=1, help="How many guesses to show.")] = 5,
     every: Annotated[int, typer.Option(min=1, help="Of a video: each n-th frame.")] = 1,
-    engine: Engine = "onnxruntime",
+    engine: Engine = None,
     save: Annotated[
-        Path | None, typer.Option(help="A folder for a picture of each answer, or a video of all, .mp4.")
+        Path | None,
+        typer.Option(
+            help="A folder for a picture of each answer, or a video of all, .mp4; of text a file (.txt, "
+            ".html, .json, .png) or a folder."
+        ),
     ] = None,
     after: Annotated[
         str | None, typer.Option(help="keypoints: a detector, of whose objects each is looked at.")
@@ -69,17 +81,47 @@ def run(  # noqa: PLR0913  (an option each)
     only: Annotated[
         list[str] | None, typer.Option(help="With --after: a class to look at; may be repeated.")
     ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Text: below 1 is safer, above 1 bolder, 0 always the likeliest.")
+    ] = None,
+    top_p: Annotated[
+        float | None, typer.Option(help="Text: draw from the likeliest tokens of this share together.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Text: another seed, another text.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Text: tokens at the most.")] = None,
+    stop: Annotated[
+        list[str] | None, typer.Option(help="Text: end before this string; may be repeated.")
+    ] = None,
+    count: Annotated[int | None, typer.Option(help="Text: how many continuations of each.")] = None,
+    score: Annotated[
+        bool, typer.Option("--score", help="Text: how likely each of its tokens is, and nothing more.")
+    ] = False,
+    set_: More = None,
     download: Download = False,
     json_: AsJson = False,
 ) -> None:
-    """What the model says of each input: guesses, boxes, areas or points. With --json, a line of JSON each.
+    """What the model says of each input: guesses, boxes, areas, points, or how a text goes on.
 
-    An input that cannot be read is named on standard error and the rest goes on; the exit code is then 3.
-    Ctrl-C ends a camera.
+    With --json, a line of JSON each. An input that cannot be read is named on standard error and the rest
+    goes on; the exit code is then 3. Ctrl-C ends a camera.
     """
     from macaw.data.camera import is_camera
 
     opened = _opened(model, folder, engine, download=download)
+    asked: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "seed": seed, "limit": limit}
+    asked |= {"stop": stop, "count": count, **dict(_setting(words) for words in set_ or [])}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if opened.card.row.takes == "text":
+        from macaw.transcript import Wanted, write_out
+
+        if write_out(opened, inputs or [], asked, Wanted(score, save, json_)):
+            raise typer.Exit(InputError.exit_code)
+        return
+    if wrong := [*asked, *(["score"] if score else [])]:
+        name = wrong[0].replace("_", "-")
+        raise UnknownName(f"--{name} is for text, which '{opened.card.task}' does not take; leave it out")
+    if not inputs:
+        raise InputError(f"'{opened.card.task}' wants a {opened.card.row.takes}; name one, or a folder")
     bad: list[InputError] = []
 
     def refuse(problem: InputError) -> None:
@@ -162,18 +204,18 @@ def train(  # noqa: PLR0913  (an option each)
         ),
     ] = None,
     tune: Annotated[
-        str, typer.Option(help="probe: the head alone; all: the front-end too; auto: as the data allows.")
-    ] = "auto",
+        str | None,
+        typer.Option(help="probe: the head alone; all: the front-end too; auto: as the data allows."),
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(help="complete, story: ngram, recurrent, transformer, or mixture (the first two)."),
+    ] = None,
     dial: Annotated[
-        float | None, typer.Option(help="Width of a new front-end, which trains from scratch.")
+        float | None, typer.Option(help="Width of a new front-end or network, which trains from scratch.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of everything random: same seed, same bits.")] = 0,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME=VALUE", help="Another option of `macaw.train`, such as rate=0.1."
-        ),
-    ] = None,
+    set_: More = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
     json_: AsJson = False,
 ) -> None:
@@ -181,10 +223,10 @@ def train(  # noqa: PLR0913  (an option each)
     from macaw import verbs
     from macaw.training.progress import Bar
 
-    options: dict[str, Any] = {"effort": effort, "minutes": minutes, "size": size, "seed": seed}
-    options |= {"start": start, "tune": tune, "dial": dial}
-    options |= {"epochs": epochs} if epochs is not None else {}
-    options |= dict(_setting(words) for words in set_ or [])
+    given: dict[str, Any] = {"minutes": minutes, "size": size, "start": start, "tune": tune, "dial": dial}
+    given |= {"network": network, "epochs": epochs}
+    options = {name: value for name, value in given.items() if value is not None}
+    options |= {"effort": effort, "seed": seed} | dict(_setting(words) for words in set_ or [])
     with Bar() as bar:
         model = verbs.train(task, data, out=out, resume=resume, watcher=bar, **options)
     if json_:
@@ -197,14 +239,15 @@ def train(  # noqa: PLR0913  (an option each)
 def evaluate(  # noqa: PLR0913  (an option each)
     model: What,
     data: Annotated[
-        Path, typer.Argument(metavar="DATA", help="Labelled data; its classes are matched by name.")
+        Path,
+        typer.Argument(metavar="DATA", help="Labelled data, its classes matched by name; or texts."),
     ],
     folder: Folder = None,
     split: Annotated[
         str | None, typer.Option(help="train, val or test; otherwise test, else val, else everything.")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Also write a report: .html, .json, .png or .csv.")] = None,
-    engine: Engine = "onnxruntime",
+    engine: Engine = None,
     board: Annotated[Path | None, typer.Option(help="The file of records, in place of your own.")] = None,
     json_: AsJson = False,
 ) -> None:
@@ -226,7 +269,9 @@ def evaluate(  # noqa: PLR0913  (an option each)
 @app.command()
 def explain(  # noqa: PLR0913  (an option each)
     model: What,
-    picture: Annotated[str, typer.Argument(metavar="PICTURE", help="The picture to explain the answer to.")],
+    given: Annotated[
+        str, typer.Argument(metavar="INPUT", help="The picture, or the text, to explain the answer to.")
+    ],
     folder: Folder = None,
     out: Annotated[Path, typer.Option(help="What to write: .html, .png or .json.")] = Path("why.html"),
     target: Annotated[str | None, typer.Option(help="The class to explain, in place of the best.")] = None,
@@ -235,22 +280,35 @@ def explain(  # noqa: PLR0913  (an option each)
         list[str] | None,
         typer.Option(
             help="classify: gradient, occlusion, neighbours, parts; detect: cells, suppression, occlusion, "
-            "prototypes; all, if not given."
+            "prototypes; complete, story: turns, inside, or parrot with --data; all, if not given."
         ),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option(help="classify: the training data, from which near pictures are shown.")
+        Path | None,
+        typer.Option(
+            help="The training data: classify shows near pictures of it, complete an n-gram's opinion."
+        ),
     ] = None,
     rank: Annotated[int | None, typer.Option(help="detect: which box, counted from the surest.")] = None,
     score: Annotated[float | None, typer.Option(help="detect: the lowest score of a box.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Text: another seed, another text.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Text: tokens at the most.")] = None,
+    step: Annotated[int | None, typer.Option(help="Text: the turn to look inside at, from 1.")] = None,
+    token: Annotated[str | None, typer.Option(help="Text: take this one at --step, and go on.")] = None,
+    beside: Annotated[
+        list[str] | None, typer.Option(help="Text: a model whose opinion is shown too; may be repeated.")
+    ] = None,
+    set_: More = None,
     json_: AsJson = False,
 ) -> None:
     """How an answer came about: what moved it, what it rests on, what else was near."""
     from macaw import verbs
 
-    opened = _opened(model, folder, "onnxruntime")
+    opened = _opened(model, folder, None)
     how: dict[str, Any] = {"target": target, "against": against, "data": data, "rank": rank, "score": score}
-    why = verbs.explain(opened, picture, by=by or None, **how)
+    how |= {"seed": seed, "limit": limit, "step": step, "token": token, "beside": beside or None}
+    how |= dict(_setting(words) for words in set_ or [])
+    why = verbs.explain(opened, given, by=by or None, **how)
     why.save(out)
     if json_:
         show_json({**why.to_dict(), "path": str(out)})
@@ -318,7 +376,12 @@ def join(
 def export(
     model: What,
     path: Annotated[
-        Path, typer.Argument(metavar="FILE", help="The file to write: .onnx, or .xml (OpenVINO).")
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="The file to write: .onnx, or .xml (OpenVINO); of an n-gram .arpa, of a "
+            "Transformer also a folder for the Hub, .hf.",
+        ),
     ],
     precision: Annotated[str, typer.Option(help="float32 or int8.")] = "float32",
     data: Annotated[
@@ -331,7 +394,7 @@ def export(
     from macaw import verbs
     from macaw.training.progress import Bar
 
-    opened = _opened(model, None, "onnxruntime", download=download)
+    opened = _opened(model, None, None, download=download)
     with Bar() as bar:
         written = verbs.export(opened, path, precision=precision, data=data, watcher=bar)
     if json_:
@@ -350,9 +413,11 @@ def serve(  # noqa: PLR0913  (an option each)
     port: Annotated[int, typer.Option(help="The port; 0 is any that is free.")] = 8000,
     max_bytes: Annotated[int, typer.Option(help="Of a request.")] = Limits.max_bytes,
     max_pixels: Annotated[int, typer.Option(help="Of a picture.")] = Limits.max_pixels,
+    max_prompt: Annotated[int, typer.Option(help="Bytes of the prompts of a request.")] = Limits.max_prompt,
+    max_tokens: Annotated[int, typer.Option(help="Written for one request.")] = Limits.max_tokens,
     timeout: Annotated[float, typer.Option(help="Seconds for a request.")] = Limits.timeout,
     queue: Annotated[int, typer.Option(help="Requests that may wait.")] = Limits.queue,
-    engine: Engine = "onnxruntime",
+    engine: Engine = None,
     download: Download = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No line for each request.")] = False,
 ) -> None:
@@ -362,7 +427,8 @@ def serve(  # noqa: PLR0913  (an option each)
     """
     from macaw import server
 
-    limits = Limits(max_bytes=max_bytes, max_pixels=max_pixels, timeout=timeout, queue=queue)
+    sizes: dict[str, Any] = {"max_bytes": max_bytes, "max_pixels": max_pixels, "max_prompt": max_prompt}
+    limits = Limits(**sizes, max_tokens=max_tokens, timeout=timeout, queue=queue)
     how: dict[str, Any] = {"engine": engine, "download": download, "quiet": quiet}
     server.serve(models or (), host=host, port=port, limits=limits, **how)
 
@@ -461,16 +527,18 @@ def _root(
         show(context.get_help())
 
 
-def _opened(model: str, folder: str | None, engine: str, *, download: bool = False) -> Loaded:
+def _opened(model: str, folder: str | None, engine: str | None, *, download: bool = False) -> Any:
     """The model that MODEL and --model name; the latter must serve the application that the former is."""
     from macaw import tasks, verbs
 
-    def load(name: str) -> Loaded:
+    def load(name: str) -> Any:
         return verbs.load(name, engine=engine, download=download, note=note)
 
     if folder is None:
         return load(model)
     row, opened = tasks.find(model), load(folder)
+    if opened.card.row.takes == "text" == row.takes:  # what goes on with texts can tell stories, if not well
+        return verbs.load(folder, engine=engine, note=note, task=row.name)
     if opened.card.task != row.name:
         raise ModelError(f"'{folder}' is a model for {opened.card.task}; give one for {row.name}")
     return opened

@@ -58,6 +58,8 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         old = temporary.with_name(temporary.name + ".old")
         try:
             yield temporary
+            for one in temporary.rglob("*"):  # libraries make private files too
+                one.chmod((0o777 if one.is_dir() else 0o666) & ~_umask())
             temporary.chmod(0o777 & ~_umask())
             if path.exists():
                 path.rename(old)

@@ -48,11 +48,11 @@ class Sample:
     """One input of the tour, with what a reader wants to know about it."""
 
     name: str
-    kind: str  # as in the `takes` of a row: "picture"
-    package: Package
-    file: str
+    kind: str  # as in the `takes` of a row: "picture" or "text"
+    package: Package | None  # None of a text, which is here
+    file: str  # its name in the package; of a text the text itself
     title: str  # what it shows, in some words
-    alt: str  # the same for who cannot see it, in a sentence
+    alt: str  # the same for who cannot see it, in a sentence; nothing of a text
     author: str
     terms: str  # the licence, as the package states it
     shows: tuple[str, ...] = ()  # classes, any of which would be a right answer; none where no table has one
@@ -60,12 +60,16 @@ class Sample:
 
     @property
     def path(self) -> Path:
-        """Where it lies on this machine; raises as `Package.path`."""
+        """Where it lies on this machine; raises as `Package.path`, and InputError for a text."""
+        if self.package is None:
+            raise InputError(f"the sample '{self.name}' is a text, not a file")
         return self.package.path(self.file)
 
     @property
-    def input(self) -> Path | np.ndarray:
-        """What a model is given: the file, or the part of it, (H, W, 3) uint8, that is meant."""
+    def input(self) -> Path | np.ndarray | str:
+        """What a model is given: text, the file, or the part of it, (H, W, 3) uint8, that is meant."""
+        if self.package is None:
+            return self.file
         if self.part is None:
             return self.path
         left, top, right, bottom = self.part
@@ -177,6 +181,16 @@ SAMPLES: dict[str, Sample] = {
             author="NASA",
             terms="public domain",
         ),
+        *(
+            Sample(name, "text", None, text, title, alt="", author="The macaw authors", terms="CC0")
+            for name, title, text in (
+                ("evening", "The beginning of a chapter", "It was late in the evening when the carriage"),
+                ("dialogue", "Somebody speaks", '"I cannot believe it," said the old man, "'),
+                ("sea", "A ship", "The captain looked out over the sea, and"),
+                ("fox", "A title with an animal", "The Fox and the Well"),
+                ("moon", "A title with a wish", "The Girl Who Wanted the Moon"),
+            )
+        ),
     )
 }
 
@@ -191,9 +205,10 @@ def at_hand(names: Iterable[str], *, most: int | None = None) -> tuple[list[Samp
     absent: dict[Package, list[str]] = {}
     for sample in (SAMPLES[name] for name in names):
         try:
-            sample.path.stat()
+            if sample.package:
+                sample.path.stat()
         except MissingExtra:
-            absent.setdefault(sample.package, []).append(sample.name)
+            absent.setdefault(sample.package, []).append(sample.name)  # type: ignore[arg-type]  # it has one
         except InputError as problem:
             problems.append(str(problem))
         else:

@@ -15,16 +15,17 @@ class Task:
     alias: str  # the Hugging Face task name
     family: str  # see, imagine, read, write, link, speak
     does: str  # one sentence
-    takes: str  # kind of input: "picture"
+    takes: str  # kind of input: "picture" or "text"
     gives: str  # the Result
-    builder: str  # who builds it in torch: an entry of registry.BUILDERS
-    frontend: str  # an entry of registry.FRONTENDS
-    head: str  # an entry of registry.HEADS
+    builder: str  # who makes a model of its folder: an entry of registry.BUILDERS, or of language.opening
+    frontend: str  # an entry of registry.FRONTENDS; of a language model the kind of its tokens
+    head: str  # an entry of registry.HEADS; of a language model the kind of network
     layouts: tuple[str, ...]  # data it trains on
     metric: str  # the number on the board
-    embedded: str  # its folder in the zoo
+    embedded: str  # its folder in the zoo; rows may share one
     samples: tuple[str, ...]  # inputs of the tour, by their names in macaw.samples
     others: tuple[str, ...] = ()  # more embedded models of the same row, each loaded by its own name
+    evaluation: str = ""  # which of the evaluations on the card speaks for the row; the first, if not said
 
 
 TASKS: dict[str, Task] = {
@@ -90,6 +91,38 @@ TASKS: dict[str, Task] = {
             metric="NME, box side",
             embedded="keypoints",
             samples=("hopper_face", "astronaut_face"),
+        ),
+        Task(
+            name="complete",
+            alias="text-generation",
+            family="write",
+            does="Goes on with a text, one token at a time, and says how likely a text is.",
+            takes="text",
+            gives="Completion",
+            builder="network",
+            frontend="pieces",
+            head="transformer",
+            layouts=(".txt or .jsonl files, or folders of them, packed (.xz, .gz, .bz2) or not",),
+            metric="bits per byte",
+            embedded="complete",
+            samples=("evening", "dialogue", "sea"),
+            others=("complete-lstm", "complete-ngram"),
+        ),
+        Task(
+            name="story",
+            alias="story-generation",
+            family="write",
+            does="Tells a short story of a title.",
+            takes="text",
+            gives="Story",
+            builder="network",
+            frontend="pieces",
+            head="transformer",
+            layouts=(".jsonl files with title and text", ".txt files whose documents begin with a title"),
+            metric="bits per byte",
+            embedded="complete",  # which read stories with their titles; stories alone made it no better
+            samples=("fox", "moon"),
+            evaluation="stories_children test (57 stories)",
         ),
     )
 }

@@ -40,7 +40,10 @@ if TYPE_CHECKING:
     from macaw.heads.base import Head
     from macaw.training.loop import Run
 
-__all__ = ["check_engines", "check_frontend", "check_head", "check_model", "check_result", "check_resume"]
+__all__ = [
+    "check_engines", "check_frontend", "check_head", "check_model", "check_result", "check_resume",
+    "check_writer",
+]  # fmt: skip
 
 # Shapes: B inputs, D channels, *S positions
 ALONE = 1e-4  # how far an answer in a batch may be from the one alone, relative: sums in another order
@@ -340,9 +343,47 @@ def _spoil(run: Run) -> None:
                 parameter.add_(1.0)
 
 
+def check_writer(folder: Path, text: str, *, engines: Sequence[str] = ("numpy",)) -> None:
+    """A language model's folder: one distribution, scored as it is drawn from, the same from every engine.
+
+    `text` is some ten words or more that its vocabulary can tell.
+    """
+    from macaw.language.decoding import sample, sample_many
+    from macaw.language.protocol import score_by_steps
+    from macaw.language.settings import GREEDY
+    from macaw.language.writer import Writer
+
+    writer = Writer(folder, engine=engines[0])
+    model, name = writer.model, writer.card.name
+    ids = model.vocabulary.encode(text)
+    logp, state = model.next(ids[:2])
+    kept = logp.copy()
+    _expect(abs(float(np.exp(np.float64(logp)).sum()) - 1) < SAME, f"{name}: P(next) does not sum to one")
+    begin = model.vocabulary.begin
+    _expect(begin is None or logp[begin] == -np.inf, f"{name} predicts the begin of a document")
+    scores, steps = model.score(ids), score_by_steps(model, ids)
+    _expect(bool(np.abs(scores - steps).max() < SAME), f"{name}: score differs from what next says")
+    one, other = (model.next(ids[2:3], state)[0] for _ in range(2))
+    _expect(np.array_equal(one, other), f"{name}: a state is changed by going on from it")
+    _expect(np.array_equal(kept, model.next(ids[:2])[0]), f"{name}: what was written changes what comes")
+    told = [writer.run(text, seed=7, limit=8, count=3), writer.run([text, text], seed=7, limit=8)]
+    _expect(str(told[0][0]) == str(told[1][0]), f"{name}: the same seed writes another text")
+    _expect(len({str(answer) for answer in told[0]}) > 1, f"{name}: every continuation is the same")
+    together = [step.token for i, step in sample_many(model, [ids, ids[:4]], seed=7, limit=8) if i == 1]
+    alone = [step.token for step in sample(model, ids[:4], seed=7, item=1, limit=8)]
+    _expect(together == alone, f"{name}: written beside another, a text differs")
+    first = [step.token for step in sample(model, ids, settings=GREEDY, limit=12)]
+    for engine in engines[1:]:
+        again = Writer(folder, engine=engine).model
+        apart = float(np.abs(again.score(ids) - scores).max())
+        _expect(apart < SAME, f"{name}: engine '{engine}' is {apart:.2g} nats apart")
+        said = [step.token for step in sample(again, ids, settings=GREEDY, limit=12)]
+        _expect(said == first, f"{name}: engine '{engine}' writes another text")
+
+
 def _history(run: Run) -> list[dict[str, float]]:
     """The history without what the clock says."""
-    clock = {"minutes", "pictures_per_second"}
+    clock = {"minutes", "pictures_per_second", "tokens_per_second"}
     return [{name: value for name, value in row.items() if name not in clock} for row in run.state.history]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from macaw.data.pictures import read_picture
 from macaw.results import fragments
+from macaw.results.completion_style import FRAGMENT
 from macaw.results.explanation_style import MAPS
 from macaw.results.measures import Interval
 from macaw.results.page import ICON, MARK
@@ -19,16 +20,18 @@ SIDE = 640  # pixels of a sample's picture: sharp at the width it is shown, a fe
 SEEN = 64  # pixels up to which it is worth showing what the model sees
 NBSP = "\u00a0"
 DRAWN = """
-.drawn { border-radius: .375rem; }
-.drawn + .ranking, .drawn + p { margin-top: 1rem; }
+img.drawn { border-radius: .375rem; }
+img.drawn + .ranking, img.drawn + p { margin-top: 1rem; }
 """  # answers drawn on their picture, above what they list
 
 # What a person types in place of an input of this kind.
-EXAMPLES = {"picture": "photo.jpg"}
+EXAMPLES = {"picture": "photo.jpg", "text": "Once upon a time"}
+KEPT = {"picture": "answer.png", "text": "answer.html"}  # as what an answer is saved
+SPENT = {"picture": "file read, answer given", "text": "written to its end"}  # what a time is of
 
 MEASURED = {
-    "A sample": "From its file to the answer, one at a time: reading, preparing, computing, decoding. "
-    "Median of up to nine repeats; the first answer is not among them.",
+    "A sample": "From its file, or its words, to the whole answer, one at a time: reading, preparing, "
+    "computing, decoding. Median of up to nine repeats; the first answer is not among them.",
     "First answer": "From nothing loaded to the first answer, in this process: importing what computes, "
     "opening the model, reading the file, computing. The start of Python is not in it, and the first "
     "application imports for all.",
@@ -48,7 +51,7 @@ def page(rows: Sequence[Visit], *, place: str, machine: str, seconds: float) -> 
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>The tour of macaw: {", ".join(escape(row.task.name) for row in rows)}</title>
 <link rel="icon" href="{ICON}">
-<style>{STYLE}{fragments.STYLE}{DRAWN}{MAPS}</style>
+<style>{STYLE}{fragments.STYLE}{FRAGMENT}{DRAWN}{MAPS}</style>
 </head>
 <body>
 <header>
@@ -97,7 +100,8 @@ def _why(row: Visit) -> str:
     if row.why is None:
         return ""
     file = row.answered[0].sample.file
-    more = f"The whole page is made by <code>macaw explain {escape(row.task.name)} {escape(file)}</code>."
+    given = f'"{file}"' if " " in file else file
+    more = f"The whole page is made by <code>macaw explain {escape(row.task.name)} {escape(given)}</code>."
     return f'<h3>{escape(row.why.headline)}</h3>\n{row.why.fragment()}\n<p class="quiet">{more}</p>'
 
 
@@ -105,7 +109,7 @@ def _figures(row: Visit) -> str:
     judged = [one.verdict.kind for one in row.answered if one.right and one.verdict]
     right = judged.count("right")
     figures = [
-        (milliseconds(row.seconds), f"for a {row.task.takes}: file read, answer given"),
+        (milliseconds(row.seconds), f"for a {row.task.takes}: {SPENT[row.task.takes]}"),
         (milliseconds(row.first), "to the first answer, from nothing loaded"),
         (milliseconds(row.opening), "to open the model"),
         (megabytes(row.weights), "of weights"),
@@ -138,9 +142,9 @@ def _sample(one: Answered) -> str:
 def _shown(one: Answered) -> str:
     """The input itself, as its kind is shown, and whose it is."""
     sample = one.sample
+    if sample.package is None:
+        return f'<blockquote class="given">{escape(sample.file)}</blockquote>'
     credit = f"{escape(sample.author)}: {escape(sample.terms)}. Comes with {escape(sample.package.name)}."
-    if sample.kind != "picture":
-        return f"<figcaption><p>{credit}</p></figcaption>"
     photo = fragments.image(read_picture(sample.input), sample.alt, side=SIDE, kind="photo")
     if one.seen is None or max(one.seen.shape) > SEEN:
         return f"{photo}\n<figcaption><p>{credit}</p></figcaption>"
@@ -213,17 +217,18 @@ def _training(how: Mapping[str, Any]) -> str:
 
 
 def _commands(row: Visit) -> str:
-    task, example = row.task, EXAMPLES.get(row.task.takes, "input")
-    terminal = f"""macaw run {task.name} {example}
+    task, example = row.task, EXAMPLES[row.task.takes]
+    word = f'"{example}"' if " " in example else example
+    terminal = f"""macaw run {task.name} {word}
 macaw train {task.name} data/ --out mine
 macaw evaluate ./mine data/
-macaw run ./mine {example}"""
+macaw run ./mine {word}"""
     python = f"""import macaw
 
 model = macaw.load("{task.name}")
 answer = model.run("{example}")
 print(answer)
-answer.save("answer.png")"""
+answer.save("{KEPT[task.takes]}")"""
     layouts = "; ".join(task.layouts)
     return f"""<h3>Now with your own</h3>
 <p>Run it on a {escape(task.takes)} of yours, then train a model on your data ({escape(layouts)})
@@ -235,7 +240,8 @@ and run that. Training needs <code>pip install 'macaw[train]'</code>; in a check
 
 
 def _closing(rows: Sequence[Visit], machine: str) -> str:
-    packages = sorted({one.sample.package.name for row in rows for one in row.answered})
+    samples = [one.sample for row in rows for one in row.answered]
+    packages = sorted({one.package.name for one in samples if one.package})
     brought = f"They come in the wheels of {' and '.join(packages)}; each has its author and terms beside it."
     day = date.today()
     facts = [

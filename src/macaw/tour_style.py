@@ -36,6 +36,7 @@ SAMPLES = """
 figcaption { display: flex; gap: .75rem; align-items: center; margin-top: .6rem; font-size: .8125rem;
   line-height: 1.4; color: var(--muted); }
 .seen { width: 4rem; height: 4rem; flex: none; border-radius: .25rem; image-rendering: pixelated; }
+.given { margin: 0; padding-left: 1rem; border-left: .25rem solid var(--track); }
 .verdict { display: flex; gap: .5rem; margin: .2rem 0 1.1rem; font-size: .9375rem; line-height: 1.4; }
 .verdict::before { content: ""; flex: none; width: .5rem; height: .5rem; margin-top: .4rem;
   border: .25rem solid; border-radius: 50%; }

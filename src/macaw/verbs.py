@@ -8,19 +8,22 @@ from __future__ import annotations
 import importlib
 import inspect
 import os
-import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from macaw import tasks, zoo
+from macaw import tasks
 from macaw.data.find import no_such
 from macaw.data.inputs import Input
 from macaw.errors import InputError, MissingExtra, UnknownName, did_you_mean
 from macaw.files import Stage
+from macaw.language.opening import PLAIN
+from macaw.language.writer import Writer
 from macaw.model import Model
+from macaw.named import HUB, place_of, row_of
 from macaw.registry import ENGINES
+from macaw.runtime.places import DEFAULT, card_of
 
 if TYPE_CHECKING:
     from macaw.metrics.rerun import Comparison
@@ -30,17 +33,24 @@ if TYPE_CHECKING:
     from macaw.training.progress import Watcher
 
 VERBS = ("load", "run", "train", "evaluate", "explain", "check", "export", "serve")
-_SCHEME = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+):")  # "hf:...", but not "C:\models", a drive of one letter
-_HUB = "hf:"
-# What a row gives -> the module of macaw.recognition that trains it, the function of macaw.explanation
-_TRAINERS = {"Labels": "fit", "Boxes": "fit_boxes", "Mask": "fit_mask", "Points": "fit_points"}
-_EXPLAINERS = {
-    "Labels": "labels:explain_labels",
-    "Boxes": "boxes:explain_boxes",
-    "Mask": "mask_picture:explain_mask",
-    "Points": "point_picture:explain_points",
+# What a row gives -> the module that trains it, the function that explains its answers
+_TRAINERS = {
+    "Labels": "recognition.fit",
+    "Boxes": "recognition.fit_boxes",
+    "Mask": "recognition.fit_mask",
+    "Points": "recognition.fit_points",
+    "Completion": "language.fit",
+    "Story": "language.fit",
 }
-# And of macaw.data that looks through its data; labels have suspects besides
+_EXPLAINERS = {
+    "Labels": "explanation.labels:explain_labels",
+    "Boxes": "explanation.boxes:explain_boxes",
+    "Mask": "explanation.mask_picture:explain_mask",
+    "Points": "explanation.point_picture:explain_points",
+    "Completion": "language.explaining:explain_text",
+    "Story": "language.explaining:explain_text",
+}
+# And of macaw.data that looks through its data; labels have suspects besides, texts no classes
 _LINTERS = {
     "Boxes": "box_lint:lint_boxes",
     "Mask": "mask_lint:lint_masks",
@@ -49,16 +59,16 @@ _LINTERS = {
 _VAL_SHARE = 0.1  # of each class, where the data has no validation split
 
 
-class Loaded(Model):
-    """What `load` and `train` return: a Model with the verbs as methods, which Model is too low to know."""
+class _Able:
+    """The verbs as methods, for models that are too low to know them."""
 
     def evaluate(self, data: str | Path, *, split: str | None = None, watcher: Watcher | None = None) -> Any:
         """`macaw.evaluate` of this model."""
-        return evaluate(self, data, split=split, watcher=watcher)
+        return evaluate(self, data, split=split, watcher=watcher)  # type: ignore[arg-type]
 
-    def explain(self, picture: Input, **options: Any) -> Any:
+    def explain(self, given: Input, **options: Any) -> Any:
         """`macaw.explain` of this model."""
-        return explain(self, picture, **options)
+        return explain(self, given, **options)  # type: ignore[arg-type]
 
     def export(
         self,
@@ -69,54 +79,82 @@ class Loaded(Model):
         watcher: Watcher | None = None,
     ) -> Exported:
         """`macaw.export` of this model."""
-        return export(self, path, precision=precision, data=data, watcher=watcher)
+        return export(self, path, precision=precision, data=data, watcher=watcher)  # type: ignore[arg-type]
+
+
+class Loaded(_Able, Model):
+    """What `load` and `train` return where pictures are looked at."""
+
+
+class LoadedWriter(_Able, Writer):
+    """What `load` and `train` return where text is written."""
+
+
+Opened = Model | Writer
 
 
 def load(
     name: str | Path,
     *,
-    engine: str = "onnxruntime",
+    engine: str | None = None,
     download: bool = False,
     note: Callable[[str], None] | None = None,
-) -> Loaded:
+    task: str = "",
+) -> Any:
     """A model by its scheme: an application ("classify", its embedded model), another embedded model
     ("blood-cells"), a folder ("./my-model"), a file that `export` wrote ("./my-model.onnx",
-    "./my-model.xml"), or a checkpoint of the Hugging Face Hub: an image classifier, or one of the whole
-    models that `macaw.recognition.wholes` lists.
+    "./my-model.xml"), or a checkpoint of the Hugging Face Hub: an image classifier, one of the whole models
+    that `macaw.recognition.wholes` lists, or a causal language model.
 
-    A folder of an application's name is "./classify", or a Path. `engine` is "onnxruntime", "openvino" or
-    "torch". "hf:owner/name@revision" is looked for in the Hub's cache, "hf:./folder" is a local copy; only
-    with `download` is it fetched. `note` is told, in a line each, what the user should know. Raises
+    What looks at pictures is a `macaw.model.Model`, by `engine` "onnxruntime" (unless told otherwise),
+    "openvino" or "torch"; what writes is a `macaw.language.writer.Writer`, by "numpy", "compiled", "int8" or
+    "torch"; both have the verbs as methods. A folder of an application's name is "./classify", or a Path.
+    "hf:owner/name@revision" is looked for in the Hub's cache, "hf:./folder" is a local copy; only
+    with `download` is it fetched. `note` is told, in a line each, what the user should know. `task` is the
+    row that what writes is to serve, where its card says another: "story" of a model that completes. Raises
     UnknownName for another scheme or a misspelt name, ModelError for what is no model, and what
     `macaw.recognition.adopt.adopt` raises; without torch, engine "torch" raises MissingExtra when the model
     is first used.
     """
-    ENGINES.check(engine)
-    if isinstance(name, str) and name.startswith(_HUB):
-        from macaw.recognition.adopt import adopt
-
-        return Loaded(adopt(name, download=download, note=note), engine=engine)
-    return Loaded(_place(name), engine=engine)
+    if isinstance(name, str) and name.startswith(HUB):
+        return _of_hub(name, engine, download=download, note=note)
+    return _at(place_of(name), engine, task=task or row_of(name))
 
 
 def run(
-    model: str | Path | Model,
-    inputs: Input | Iterable[Input],
+    model: str | Path | Opened,
+    inputs: Input | Iterable[Input] = "",
     *,
-    engine: str = "onnxruntime",
+    engine: str | None = None,
     after: str | Path | Model | None = None,
     only: str | Sequence[str] = (),
+    **asked: Any,
 ) -> Any:
     """What the model says: one Result for one input, a list of them for a folder, a glob or a list of inputs.
+
+    `complete` goes on with a text, which may be empty or a Path of a file, and `story` tells one of a title;
+    `asked` is how: temperature, top_k, top_p, min_p, typical, repetition, presence, frequency, no_repeat,
+    seed, limit (tokens), stop (strings) and count (how many, then a list). What a model draws by unless told
+    otherwise is in its card.
 
     A model of key points looks at one object a picture; with `after`, a detector, it looks at every object
     that this finds, of the classes `only` where some are given, and answers with Boxes that have points.
     Raises what `load` raises, and InputError, with its name, for an input that cannot be read.
     """
     opened, classes = _opened(model, engine), [only] if isinstance(only, str) else list(only)
+    if isinstance(opened, Writer):
+        if after is not None or classes:
+            raise InputError(f"'{opened.card.name}' writes; after and only are for pictures")
+        return opened.run(inputs, **asked)
+    if asked:
+        name = next(iter(asked))
+        raise UnknownName(
+            f"'{opened.card.task}' takes no '{name}'; that is for what writes, such as complete"
+        )
     if after is None and classes:
         raise InputError(f"only={classes[0]!r} chooses among what a detector finds; name one with after")
-    return opened.run(inputs, after=None if after is None else _opened(after, engine), only=classes)
+    detector = None if after is None else _looking(after, engine)
+    return opened.run(inputs, after=detector, only=classes)
 
 
 def train(
@@ -127,7 +165,7 @@ def train(
     resume: bool = False,
     watcher: Watcher | None = None,
     **options: Any,
-) -> Loaded:
+) -> Any:
     """Train a model of application `task` on `data`, in any of its layouts, and save it as the folder `out`.
 
     It starts from the embedded model's front-end: a linear probe on its features, which are cached by the
@@ -139,6 +177,10 @@ def train(
     shift, zoom, colour, cutout, mixup ...). `minutes` fits everything, reading and saving included, into so
     many; the same seed and epochs give the same bits. Data without a validation split has a tenth of each
     class set aside.
+
+    Of what writes: network ("mixture", of an n-gram and a recurrent network; "ngram", "recurrent" or
+    "transformer"), vocabulary ("bytes", "characters", "words" or "pieces"), tokens (its size), start, effort,
+    minutes, epochs, seed, dial, order (of an n-gram), and any number of the network and of its recipe.
     `resume` goes on with an interrupted run: give it the same options. Ctrl-C keeps the best model so far in
     `out`; before there is one it raises KeyboardInterrupt.
 
@@ -161,20 +203,22 @@ def train(
         finally:
             stage.close()
     watcher.ended(stage.out, finished=finished)
-    return Loaded(stage.out)
+    return _at(stage.out, None)
 
 
 def evaluate(
-    model: str | Path | Model,
+    model: str | Path | Opened,
     data: str | Path,
     *,
     split: str | None = None,
-    engine: str = "onnxruntime",
+    engine: str | None = None,
     batch: int = 64,
     board: str | Path | None = "",
     watcher: Watcher | None = None,
 ) -> Any:
     """Score a model on labelled data, aligned with its classes by name, and record it on the board.
+
+    A language model is scored by how well it foretells texts: bits per byte, perplexity.
 
     `split` is "train", "val", "test" or what the data calls its own; without it test, else val, else
     everything there is. "val" of data without splits is the share that `train` sets aside. `board` is the
@@ -183,10 +227,10 @@ def evaluate(
     lacks.
     """
     from macaw.metrics.board import keep
-    from macaw.metrics.scoring import Wanted, score
+    from macaw.metrics.scoring import Wanted
 
     opened = _single(_opened(model, engine), "evaluate")
-    scores, record = score(opened, Wanted(data, split, _VAL_SHARE, batch, watcher))
+    scores, record = _scorer(opened)(opened, Wanted(data, split, _VAL_SHARE, batch, watcher))
     note = keep(record(), Path(board) if board else None) if board is not None else ""
     if note and watcher:
         watcher.started((note,))
@@ -204,7 +248,7 @@ def join(models: Sequence[str | Path | Model], *, out: str | Path, names: Sequen
     """
     place = Stage(Path(out))
     place.check()
-    opened = [_opened(model, "onnxruntime") for model in models]
+    opened = [_looking(model, None) for model in models]
     try:
         from macaw.recognition.joining import join_models
     except ModuleNotFoundError as problem:
@@ -219,61 +263,71 @@ def rerun(row: str, *, board: str | Path = "", watcher: Watcher | None = None) -
     """
     from macaw.metrics import board as held
     from macaw.metrics.rerun import rerun as again
-    from macaw.metrics.scoring import Wanted, score
+    from macaw.metrics.scoring import Wanted
 
     def evaluated(reference: str, data: str, *, split: str, engine: str) -> Record:
-        return score(load(reference, engine=engine), Wanted(data, split, _VAL_SHARE, watcher=watcher))[1]()
+        opened = load(reference, engine=engine)
+        made: Record = _scorer(opened)(opened, Wanted(data, split, _VAL_SHARE, watcher=watcher))[1]()
+        return made
 
     return again(held.read(Path(board) if board else None).find(row), evaluated)
 
 
 def explain(
-    model: str | Path | Model,
-    picture: Input,
+    model: str | Path | Opened,
+    given: Input,
     *,
     by: str | Sequence[str] | None = None,
-    engine: str = "onnxruntime",
+    engine: str | None = None,
     **options: Any,
 ) -> Any:
-    """Why the model gives its answer to one picture: `.save("why.html")`, or `.png` or `.json`.
+    """Why the model gives its answer to one picture or text: `.save("why.html")`, or `.png` or `.json`.
 
     `by` are some of the ways there are, by default all. `classify`: "gradient", "occlusion", "neighbours" and
     "parts", of which the first and half of the last need torch, and a note says so without it; options are
     `target`, the class to explain, by default the best guess, `against`, another it is held against, and
     `data`, a copy of what the model was trained on, from which near pictures are shown. `detect`: "cells",
     "suppression", "occlusion" and, with outlines, "prototypes"; options are `target`, `rank` (1), which box,
-    and `score`, the lowest of a box. Raises what `load` raises, InputError for an input that is not one
-    picture, UnknownName for a class, a way or an option that is not known.
+    and `score`, the lowest of a box. Of what writes see `macaw.language.explaining.explain_text`. Raises what
+    `load` raises, InputError for an input that is not one picture, UnknownName for a class, a way or an
+    option that is not known.
     """
     opened = _single(_opened(model, engine), "explain")
     task = opened.card.task
     module, function = _EXPLAINERS[tasks.find(task).gives].split(":")
-    explainer = getattr(importlib.import_module(f"macaw.explanation.{module}"), function)
-    given = {name: value for name, value in {**options, "by": by}.items() if value is not None}
-    known = list(inspect.signature(explainer).parameters)[2:]
-    for name in given:
-        if name not in known:
+    explainer = getattr(importlib.import_module(f"macaw.{module}"), function)
+    wanted = {name: value for name, value in {**options, "by": by}.items() if value is not None}
+    parameters = inspect.signature(explainer).parameters
+    known = list(parameters)[2:]
+    takes_all = any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values())
+    for name in wanted:
+        if name not in known and not takes_all:
             close = did_you_mean(name, known)
             raise UnknownName(
                 f"explaining '{task}' has no option '{name}'.{close} There are: {', '.join(known)}"
             )
-    return explainer(opened, picture, **given)
+    return explainer(opened, given, **wanted)
 
 
 def check(
-    task: str, data: str | Path, *, model: str | Path | Model | None = None, watcher: Watcher | None = None
+    task: str, data: str | Path, *, model: str | Path | Opened | None = None, watcher: Watcher | None = None
 ) -> Findings:
     """Look through a data set before a minute is spent on training with it; nothing is changed.
 
     Finds what cannot be read or would be read wrongly, classes that disagree between splits, copies within
     and across them, and what does not fit: boxes, masks or points to their pictures, or labels that are
-    probably wrong.
+    probably wrong; of texts odd encodings, boilerplate, noise and passages that stand in two splits.
     `.failed` says whether training would go wrong. `model` is one that the data is meant for: then its
     classes are compared, and its features tell the suspects; else the embedded model's do. Raises InputError
     when there is no such path, UnknownName.
     """
     row = tasks.find(task)
-    opened = None if model is None else _single(_opened(model, "onnxruntime"), "give")
+    if row.takes == "text":
+        from macaw.data.text_lint import lint_texts
+
+        read = (lambda done: watcher.read(done, 0, "documents")) if watcher else None
+        return lint_texts(data, val_share=_VAL_SHARE, progress=read)
+    opened = None if model is None else _single(_looking(model, None), "give")
     names, size = (opened.card.names, opened.card.prepare["size"]) if opened is not None else (None, None)
     progress = watcher.read if watcher else None
     if row.gives in _LINTERS:
@@ -284,13 +338,13 @@ def check(
     from macaw.data.lint import lint_pictures
     from macaw.recognition.suspects import add_suspects
 
-    opened = _opened(row.name, "onnxruntime") if opened is None else opened
+    opened = _looking(row.name, None) if opened is None else opened
     linted = lint_pictures(data, names=names, size=size, val_share=_VAL_SHARE, progress=progress)
     return add_suspects(linted, opened, progress=progress)
 
 
 def export(
-    model: str | Path | Model,
+    model: str | Path | Opened,
     path: str | Path,
     *,
     precision: str = "float32",
@@ -303,63 +357,69 @@ def export(
     a `.bin` beside it for OpenVINO. Input "pictures" (B, 3, H, W) float32, normalised as the card says;
     outputs "raw", "pooled" and, of outlines, "prototypes". `precision` "int8" is calibrated on `data`, whose
     labels or annotations, where it has any,
-    measure what is lost. Raises what `load` raises, InputError for another suffix or for int8 without data,
-    UnknownName, MissingExtra, StorageError; what was there before then stays.
+    measure what is lost. Of a language model see `macaw.language.exporting`.
+
+    Raises what `load` raises, InputError for another suffix or for int8 without data, UnknownName,
+    MissingExtra, StorageError; what was there before then stays.
     """
+    opened = _opened(model, None)
+    if isinstance(opened, Writer):
+        from macaw.language.exporting import export_text
+
+        return export_text(opened, Path(path), precision=precision, data=data, watcher=watcher)
     from macaw.exporting import export_model
 
-    opened = _opened(model, "onnxruntime")
     return export_model(opened, Path(path), precision=precision, data=data, watcher=watcher)
 
 
-def _opened(model: str | Path | Model, engine: str) -> Model:
-    return model if isinstance(model, Model) else load(model, engine=engine)
+def _opened(model: str | Path | Opened, engine: str | None) -> Opened:
+    opened: Opened = model if isinstance(model, Model | Writer) else load(model, engine=engine)
+    return opened
 
 
-def _single(model: Model, do: str) -> Model:
+def _looking(model: str | Path | Opened, engine: str | None) -> Model:
+    """A model that looks at pictures. Raises InputError for one that does not."""
+    opened = _opened(model, engine)
+    if isinstance(opened, Writer):
+        raise InputError(f"'{opened.card.name}' writes; give a model that looks at pictures")
+    return opened
+
+
+def _at(place: Path, engine: str | None, *, task: str = "") -> Any:
+    """What opens the model of a folder or a file, by its card."""
+    if card_of(place).row.takes == "text":
+        return LoadedWriter(place, engine=engine or PLAIN, task=task)
+    ENGINES.check(engine or DEFAULT)
+    return Loaded(place, engine=engine or DEFAULT)
+
+
+def _of_hub(name: str, engine: str | None, *, download: bool, note: Callable[[str], None] | None) -> Any:
+    """What opens a checkpoint of the Hub, by its configuration."""
+    from macaw.language.hub import adopt_causal, is_causal
+
+    if is_causal(name, download=download):
+        adopted = adopt_causal(name, download=download, note=note)
+        return LoadedWriter.around(adopted.model, adopted.card, folder=adopted.folder)
+    ENGINES.check(engine or DEFAULT)
+    from macaw.recognition.adopt import adopt
+
+    return Loaded(adopt(name, download=download, note=note), engine=engine or DEFAULT)
+
+
+def _scorer(model: Opened) -> Callable[..., tuple[Any, Callable[[], Record]]]:
+    """What scores such a model."""
+    kind = "text_scoring" if isinstance(model, Writer) else "scoring"
+    found: Callable[..., Any] = importlib.import_module(f"macaw.metrics.{kind}").score
+    return found
+
+
+def _single(model: Opened, do: str) -> Any:
     """The model, unless it is several joined, of which one must be asked for."""
     parts = list(model.card.parts)
     if parts:
         way = f"'{model.folder / parts[0]}'" if model.folder.is_dir() else f".part('{parts[0]}')"
         raise InputError(f"'{model.folder}' joins {', '.join(parts)}; {do} one of them, such as {way}")
     return model
-
-
-def _place(name: str | Path) -> Path:
-    """The model's folder, or file, that a name stands for."""
-    works = (
-        f"What works: an application ({', '.join(tasks.TASKS)}), another embedded model "
-        f"({', '.join(_others())}), a model's folder (./my-model), an exported file (./my-model.onnx) or "
-        "hf:owner/name"
-    )
-    if isinstance(name, str):
-        if name in _applications():
-            return zoo.folder(tasks.find(name).embedded)
-        if name in _others():
-            return zoo.folder(name)
-        if scheme := _SCHEME.match(name):
-            raise UnknownName(f"cannot load '{name}': scheme '{scheme[1]}:' is not known. {works}")
-    if os.path.isdir(name):
-        return Path(name)
-    if os.path.exists(name):
-        return Path(name)
-    close = did_you_mean(str(name), [*_applications(), *_others(), *_models_beside(Path(name))])
-    raise UnknownName(f"no application and no folder '{name}'.{close} {works}")
-
-
-def _applications() -> list[str]:
-    return [*tasks.TASKS, *(row.alias for row in tasks.TASKS.values())]
-
-
-def _others() -> list[str]:
-    return [name for row in tasks.TASKS.values() for name in row.others]
-
-
-def _models_beside(path: Path) -> list[str]:
-    try:
-        return [str(path.parent / p.name) for p in path.parent.iterdir() if (p / "card.json").is_file()]
-    except OSError:
-        return []
 
 
 def _check_train(data: str | Path, stage: Stage, options: dict[str, Any]) -> None:
@@ -374,10 +434,10 @@ def _check_train(data: str | Path, stage: Stage, options: dict[str, Any]) -> Non
 def _trainer(row: tasks.Task) -> Any:
     """The module that trains what gives such answers, which brings torch."""
     try:
-        return importlib.import_module(f"macaw.recognition.{_TRAINERS[row.gives]}")
+        return importlib.import_module(f"macaw.{_TRAINERS[row.gives]}")
     except ModuleNotFoundError as problem:
         missing = (problem.name or "").split(".")[0]
-        if missing in {"torch", "onnx", "onnxscript", "onnx_ir"}:
+        if missing in {"torch", "onnx", "onnxscript", "onnx_ir", "numba"}:
             raise MissingExtra(f"training '{row.name}'", missing, "train") from problem
         raise
 

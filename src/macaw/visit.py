@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from macaw.card import Card
-    from macaw.model import Model
     from macaw.results.base import Result
     from macaw.tasks import Task
 
@@ -50,8 +49,8 @@ class Answered:
 
     @property
     def rank(self) -> int | None:
-        """The place, from 1, of a right name in the answer."""
-        return self.answer.rank(self.right)
+        """The place, from 1, of a right name in the answer; None of one that names nothing."""
+        return self.answer.rank(self.right) if self.classes else None
 
     @property
     def verdict(self) -> Verdict | None:
@@ -82,7 +81,7 @@ class Answered:
         """Sample, answer, milliseconds and verdict as plain values."""
         return {
             "sample": self.sample.name,
-            "answer": {**self.answer.to_dict(), "source": self.sample.file},
+            "answer": {**self.answer.to_dict(), "source": self.sample.file if self.sample.package else ""},
             "milliseconds": round(1000 * self.seconds, 2),
             "would_be_right": list(self.right),
             "rank": self.rank,
@@ -111,8 +110,10 @@ class Visit:
 
     @property
     def score(self) -> Interval | None:
-        """The row's metric as the card has it; the first evaluation counts."""
-        found = [m[self.task.metric] for m in scores_of(self.card).values() if self.task.metric in m]
+        """The row's metric as the card has it, of the evaluation that the row names, or the first."""
+        scores = scores_of(self.card)
+        own = [scores[self.task.evaluation]] if self.task.evaluation in scores else scores.values()
+        found = [metrics[self.task.metric] for metrics in own if self.task.metric in metrics]
         return found[0] if found else None
 
     def to_dict(self) -> dict[str, Any]:
@@ -185,7 +186,7 @@ def _visited(task: Task, *, quick: bool) -> Visit:
     return Visit(task, model.card, tuple(answered), tuple(notes), "", first, opening, weights, why)
 
 
-def _answered(task: Task, model: Model, sample: Sample, answer: Result) -> Answered:
+def _answered(task: Task, model: Any, sample: Sample, answer: Result) -> Answered:
     seconds = _typical(lambda: verbs.run(model, sample.input))
     names = model.card.names
     right = tuple(name for name in sample.shows if name in names)
@@ -193,7 +194,7 @@ def _answered(task: Task, model: Model, sample: Sample, answer: Result) -> Answe
     return Answered(sample, answer, seconds, right, classes, task.gives, _seen(model, sample))
 
 
-def _why(task: Task, model: Model, sample: Sample, notes: list[str]) -> Result | None:
+def _why(task: Task, model: Any, sample: Sample, notes: list[str]) -> Result | None:
     """How the answer to a sample came about, as far as it takes no torch; a note where it cannot be said."""
     try:
         found: Result = verbs.explain(model, sample.input, by=WAYS.get(task.gives))
@@ -208,10 +209,12 @@ def _opened(name: str) -> object:
     from macaw.runtime.engine import open_engine
 
     model = verbs.load(name)
+    if model.card.row.takes == "text":
+        return model.model
     return open_engine(model.engine, model.folder, model.card)
 
 
-def _seen(model: Model, sample: Sample) -> np.ndarray | None:
+def _seen(model: Any, sample: Sample) -> np.ndarray | None:
     """What of a picture reaches the model, turned back into a picture: (H, W, 3) uint8."""
     how = model.card.prepare
     if sample.kind != "picture" or not {"mean", "std"} <= how.keys():

@@ -13,10 +13,12 @@ import macaw.results
 from macaw.metrics.labels import score_labels
 from macaw.results.base import Result
 from macaw.results.boxes import Boxes
+from macaw.results.completion import Completion
 from macaw.results.joint import Joint
 from macaw.results.labels import Labels
 from macaw.results.mask import Mask
 from macaw.results.points import Points
+from macaw.results.story import Story
 from macaw.tasks import TASKS
 from macaw.testing import check_result
 
@@ -36,6 +38,14 @@ RESULTS = {
     "Mask": [Mask(NAMES, np.array([[0, 1], [2, 255]]))],
     "Points": [Points(NAMES, np.ones((3, 2)), np.full(3, 0.5))],
     "Joint": [Joint({"classify": Labels(NAMES, PROBS[0]), "segment": Mask(NAMES, np.array([[0, 1]]))})],
+    "Completion": [
+        Completion("Once ", "upon", ("up", "on"), np.array([-0.5, -0.1]), "limit", pieces=("up", "on")),
+        Completion("", "", ("<end>",), np.array([-9.0]), "end", model="toy", settings={"top_k": 4}),
+    ],
+    "Story": [
+        Story("The Fox\n\n", "It slept.", ("It", "␣slept.", "<end>"), np.full(3, -1.0), "end"),
+        Story("", "The F", ("The", "␣F"), np.full(2, -1.0), "limit", pieces=("The", " F")),
+    ],
     "LabelScores": [
         score_labels(PROBS, np.array([0, 1, 2, 1]), NAMES),
         score_labels(PROBS, np.eye(4, 3, dtype=np.float32), NAMES),
@@ -47,7 +57,7 @@ RESULTS = {
 ELSEWHERE = {
     "Autoregression", "BoxExplanation", "BoxParity", "BoxScores", "Explanation", "Exported", "Findings",
     "JointParity", "MaskExplanation", "MaskParity", "MaskScores", "Parity", "Parrot", "PointExplanation",
-    "PointParity", "PointScores", "TextScores",
+    "PointParity", "PointScores", "Scored", "TextParity", "TextScores",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The page of the principle: its pictures are there, are small, and come from the commands beneath them."""
+"""The pages of principles: their pictures are there, are small, and come from the commands beneath them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "ideas" / "one-front-end-many-heads.md"
+IDEAS = ROOT / "docs" / "ideas"
+PAGE, TEXT_PAGE = IDEAS / "one-front-end-many-heads.md", IDEAS / "one-token-at-a-time.md"
 MOST = 300_000  # bytes of a picture: every clone carries it
 
 
@@ -27,32 +28,42 @@ def script() -> ModuleType:
     return module
 
 
-def shown() -> list[str]:
-    return re.findall(r"^!\[.+\]\((\w+)\.png\)$", PAGE.read_text("utf-8"), re.MULTILINE)
+def shown(page: Path) -> list[str]:
+    return re.findall(r"^!\[.+\]\((\w+)\.png\)$", page.read_text("utf-8"), re.MULTILINE)
 
 
-def test_the_page_shows_what_the_script_draws_and_nothing_else_lies_there(script: ModuleType):
-    assert shown() == list(script.NAMES)
-    assert {path.stem for path in PAGE.parent.glob("*.png")} == set(script.NAMES)
+def test_the_pages_show_what_the_script_draws_and_nothing_else_lies_there(script: ModuleType):
+    assert shown(PAGE) == list(script.NAMES) and shown(TEXT_PAGE) == list(script.TEXT_NAMES)
+    assert {path.stem for path in IDEAS.glob("*.png")} == {*script.NAMES, *script.TEXT_NAMES}
 
 
-@pytest.mark.parametrize("name", shown())
+@pytest.mark.parametrize("name", [*shown(PAGE), *shown(TEXT_PAGE)])
 def test_a_picture_is_opaque_and_small(name: str, script: ModuleType):
-    path = PAGE.parent / f"{name}.png"
+    path = IDEAS / f"{name}.png"
     assert path.stat().st_size <= MOST
     with Image.open(path) as picture:
         assert picture.width <= script.WIDTH and "transparency" not in picture.info
         assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)  # paper, on a dark page too
 
 
-def test_beneath_a_picture_stands_the_command_that_draws_it(script: ModuleType):
-    lines = re.findall(r"^macaw (explain .*)$", PAGE.read_text("utf-8"), re.MULTILINE)
+def commands(page: Path) -> dict[str, tuple[str, str, dict[str, str]]]:
+    """By what it draws, each `macaw explain`: the application, the input, and how."""
     told = {}
-    for _, task, _, *words in map(shlex.split, lines):
+    for line in re.findall(r"^macaw (explain .*)$", page.read_text("utf-8"), re.MULTILINE):
+        _, task, given, *words = shlex.split(line)
         how = {name.lstrip("-"): value for name, value in zip(words[::2], words[1::2], strict=True)}
-        out = Path(how.pop("out"))
-        told[out.stem] = task, how
+        told[Path(how.pop("out")).stem] = task, given, how
+    return told
+
+
+def test_beneath_a_picture_stands_the_command_that_draws_it(script: ModuleType):
+    told = {name: (task, how) for name, (task, _, how) in commands(PAGE).items()}
     assert told == {name: (task, how) for name, (task, _, how) in script.ASKED.items()}
+    words = {
+        name: (task, prompt, {key: str(value) for key, value in how.items()})
+        for name, (task, prompt, how) in script.TOLD.items()
+    }
+    assert commands(TEXT_PAGE) == words
 
 
 def test_the_photograph_is_free_and_one_for_all(script: ModuleType):

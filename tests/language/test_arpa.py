@@ -97,6 +97,22 @@ def test_kenlms_files_are_written_back_as_they_are(packs, tmp_path):
             assert ours[gram] == pytest.approx(values, rel=1e-6), gram
 
 
+@pytest.mark.parametrize("name", ["test.arpa", "test_nounk.arpa", "toy0.arpa", "toy1.arpa"])
+def test_every_entry_of_kenlms_files_is_what_is_asked_and_scored(packs, name):
+    path = packs / "ngram_fixtures" / name
+    model, entries = read_arpa(path), _lines(path.read_text())
+    place = {word: at for at, word in enumerate(model.vocabulary.names)}
+    for gram, (expected, _) in entries.items():
+        ids = np.array([place[word] for word in gram])
+        if gram[-1] == "<s>":  # given, never asked
+            continue
+        begins = gram[0] == "<s>"
+        logp, _ = model.next(ids[begins:-1], None if begins else model.amid)
+        assert logp[ids[-1]] / math.log(10) == pytest.approx(expected, abs=1e-5), gram
+        if begins:
+            assert model.score(ids[1:])[-1] / math.log(10) == pytest.approx(expected, abs=1e-5), gram
+
+
 def _lines(text: str) -> dict[tuple[str, ...], tuple[float, float]]:
     """n-gram -> probability, backoff."""
     rows = [line.split("\t") for line in text.split("\n") if "\t" in line]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from macaw import card, testing
+from macaw import testing
 from macaw.data.texts import read_texts
 from macaw.errors import DataError, InputError, UnknownName
 from macaw.files import Stage
@@ -25,20 +25,12 @@ from macaw.language.token_recipe import TokenRecipe, choose
 from macaw.language.token_run import TokenRun, given
 from macaw.language.vocabulary import Vocabulary
 from macaw.language.windows import Windows, packed
-from macaw.tasks import TASKS
 from macaw.training.progress import Silent
 
 PERIODIC = ["abcdefgh" * 40] * 4
 LETTERS = Vocabulary.learn(PERIODIC, "characters")
 WORDS = Vocabulary.learn(["one two three"], "words")
 SMALL = {"width": 32, "depth": 1, "heads": 2, "context": 16}
-
-
-@pytest.fixture
-def cards(monkeypatch):
-    """Cards without classes and pictures, until the table has a row for texts."""
-    if "complete" not in TASKS:
-        monkeypatch.setattr(card, "_fault", lambda values: "")
 
 
 def run_of(kind: str, texts=PERIODIC, vocabulary=LETTERS, shape=None, **numbers) -> TokenRun:
@@ -135,11 +127,7 @@ def test_a_periodic_text_is_learned_to_near_nothing(kind: str, tmp_path: Path):
     ],
     ids=["transformer", "recurrent", "averaged SGD"],
 )
-def test_a_run_resumes_bit_for_bit(kind: str, numbers: dict, tmp_path: Path, monkeypatch):
-    untimed = testing._history
-    monkeypatch.setattr(
-        testing, "_history", lambda run: [row | {"tokens_per_second": 0.0} for row in untimed(run)]
-    )
+def test_a_run_resumes_bit_for_bit(kind: str, numbers: dict, tmp_path: Path):
     texts = [text[:160] for text in PERIODIC[:2]]
     dropped = {
         "transformer": TransformerShape(len(LETTERS), **SMALL, dropout=0.1),
@@ -218,7 +206,7 @@ def corpus(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["transformer", "recurrent"])
-def test_a_training_leaves_a_folder_that_opens_without_torch(kind: str, tmp_path: Path, cards):
+def test_a_training_leaves_a_folder_that_opens_without_torch(kind: str, tmp_path: Path):
     stage = Stage(tmp_path / "model")
     small = {"width": 32, "depth": 1} | ({"heads": 2} if kind == "transformer" else {"embedding": 12})
     options = TokenOptions.of(network=kind, epochs=40.0, batch=4, length=16, plain_rate=1e-2, **small)
@@ -257,7 +245,7 @@ class Impatient(Silent):
             raise KeyboardInterrupt
 
 
-def test_ctrl_c_keeps_the_best_so_far_and_resume_goes_on(tmp_path: Path, cards):
+def test_ctrl_c_keeps_the_best_so_far_and_resume_goes_on(tmp_path: Path):
     texts = read_texts(corpus(tmp_path / "texts"))
     options = TokenOptions.of(network="recurrent", epochs=4.0, batch=4, length=16, width=16, embedding=8)
     stage = Stage(tmp_path / "model")
@@ -271,7 +259,7 @@ def test_ctrl_c_keeps_the_best_so_far_and_resume_goes_on(tmp_path: Path, cards):
     assert Network.load(stage.out).card.training["epochs"] == 4
 
 
-def test_minutes_end_a_run(tmp_path: Path, cards):
+def test_minutes_end_a_run(tmp_path: Path):
     texts = read_texts(corpus(tmp_path / "texts"))
     options = TokenOptions.of(network="recurrent", minutes=0.1, batch=4, length=16, width=16, embedding=8)
     assert fit_tokens(texts, LETTERS, Stage(tmp_path / "model"), options=options, watcher=Silent())

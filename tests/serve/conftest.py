@@ -45,8 +45,8 @@ class Reply:
 class Client:
     """Asks the server at one port."""
 
-    def __init__(self, port: int, house: Any = None) -> None:
-        self.port, self.house = port, house
+    def __init__(self, port: int, house: Any = None, server: Any = None) -> None:
+        self.port, self.house, self.server = port, house, server
 
     def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Reply:
         """One request on a connection of its own; `content_type="..."` becomes a header."""
@@ -65,8 +65,31 @@ class Client:
     def form(self, files: Sequence[tuple[str, bytes]], path: str = "/classify") -> Reply:
         return self.post(form_of(files), path, "multipart/form-data; boundary=----b0undary")
 
+    def say(self, values: Any, path: str = "/complete") -> Reply:
+        """Ask for text, by JSON."""
+        return self.post(json.dumps(values), path, "application/json")
+
+    def events(self, values: Any, path: str = "/complete") -> list[tuple[str, Any]]:
+        """The events of a stream: the name of each, and its data, as JSON where it is."""
+        reply = self.say({**values, "stream": True}, path)
+        assert reply.status == 200, reply.body
+        assert reply.headers["content-type"].startswith("text/event-stream")
+        return events_in(reply.body)
+
     def health(self) -> Any:
         return self.get("/health").json
+
+
+def events_in(body: bytes) -> list[tuple[str, Any]]:
+    """Server-Sent Events taken apart, each of one line of data."""
+    assert body.endswith(b"\n\n")
+    found = []
+    for block in body.decode().split("\n\n")[:-1]:
+        fields = dict(line.split(": ", 1) for line in block.split("\n"))
+        data = fields.pop("data")
+        found.append((fields.pop("event", ""), data if data == "[DONE]" else json.loads(data)))
+        assert not fields
+    return found
 
 
 def form_of(files: Sequence[tuple[str, bytes]], field: str = "file") -> bytes:
@@ -137,6 +160,74 @@ def gated() -> Iterator[Gated]:
     model.gate.set()
 
 
+TALES = [
+    "The Fox and the Moon\n\n“Où vas-tu?” said the moon. “Home,” said the fox, and the fox went home.",
+    "The Owl\n\nThe owl sat in the old oak. The fox came by, and the owl said nothing at all.",
+    "The Sea\n\nThe sea was calm. The wind rose, and the sea was calm no more; so the fox went home…",
+]
+
+
+@pytest.fixture(scope="session")
+def tale(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`tale("complete")`: the folder of an n-gram of that row, over `kind` of tokens, learned in no time."""
+    from macaw.card import Card
+    from macaw.language.ngram import Ngram
+    from macaw.language.vocabulary import Vocabulary
+
+    made: dict[tuple[str, str], Path] = {}
+
+    def folder(task: str = "complete", kind: str = "pieces") -> Path:
+        if (task, kind) not in made:
+            made[task, kind] = out = tmp_path_factory.mktemp("tales") / f"my-{task}"
+            vocabulary = Vocabulary.learn(TALES, kind, **({"size": 280} if kind == "pieces" else {}))
+            model = Ngram.learn([vocabulary.document(text) for text in TALES], vocabulary, order=3)
+            card = Card(
+                task=task,
+                name=f"tales of {kind}",
+                builder="ngram",
+                frontend={"name": kind, "config": {"tokens": len(vocabulary)}},
+                head={"name": "ngram", "config": {"order": 3}},
+                names=(),
+                prepare={},
+                decode={"temperature": 0.9, "top_p": 0.97, "limit": 20},
+            )
+            model.save(out, card=card)
+        return made[task, kind]
+
+    return folder
+
+
+class Slow:
+    """A language model that takes its time for each token, and counts them."""
+
+    def __init__(self, model: Any, seconds: float) -> None:
+        self.model, self.seconds, self.count = model, seconds, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.model, name)
+
+    def next(self, ids: np.ndarray, state: Any = None) -> tuple[np.ndarray, Any]:
+        self.count += 1
+        time.sleep(self.seconds)
+        logp, state = self.model.next(ids, state)
+        logp = np.array(logp)
+        logp[self.model.vocabulary.end] = -np.inf  # it never ends by itself
+        return logp, state
+
+
+@pytest.fixture
+def slow(tale: Callable[..., Path]) -> Callable[..., Any]:
+    """`slow(seconds)`: a writer that never ends a text by itself; `.model.count` is how far it came."""
+    from macaw.language.writer import Writer
+
+    def make(seconds: float = 0.02, name: str = "slow") -> Any:
+        folder = tale()
+        whole = Writer(folder)
+        return Writer.around(Slow(whole.model, seconds), whole.card, folder=folder.parent / name)
+
+    return make
+
+
 Start = Callable[..., Client]
 
 
@@ -167,7 +258,7 @@ def start() -> Iterator[Start]:
 
             stack.callback(end)
             wait(lambda: server.started)
-            return Client(listener.getsockname()[1], house)
+            return Client(listener.getsockname()[1], house, server)
 
         yield begin
 

@@ -69,6 +69,11 @@ class Documents:
         for file, one in self._read():
             yield one.label(shown(file.path.relative_to(self.root))), one.text
 
+    def titles(self) -> Iterator[tuple[str, str, str]]:
+        """Each document's label, title ('' where it has none) and text."""
+        for file, one in self._read():
+            yield one.label(shown(file.path.relative_to(self.root))), one.title, one.text
+
     def label(self, index: int) -> str:
         """What messages call document `index`: its title, or as in `stories.jsonl, line 17`."""
         return self.labels[index]

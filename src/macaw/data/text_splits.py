@@ -31,6 +31,8 @@ def carve(
     marks = text_marks(train)
     if len(marks) == 1:
         return _cut(train, shares)
+    if not len(marks):
+        raise DataError(f"{_named(train)}: the texts are empty; there is nothing to read, add some text")
     different = len(np.unique(marks))
     if different <= len(shares):
         raise DataError(

@@ -56,7 +56,7 @@ def loaded(config: Any, kind: Any, found: Checkpoint) -> tuple[Any, list[str], l
     Raises ModelError for weights that are damaged, or do not fit the config.
     """
     try:
-        with _quiet():
+        with quiet():
             net, told = kind.from_pretrained(
                 found.folder, config=config, dtype=torch.float32, use_safetensors=True,
                 local_files_only=True, output_loading_info=True,
@@ -93,7 +93,7 @@ def unchecked() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """The library reports what it loads, in tables and bars; macaw says what the user should know."""
     import transformers.utils.logging
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from macaw.errors import InputError
+from macaw.language.batching import next_many
 from macaw.language.decoding import LIMIT
 from macaw.language.protocol import LanguageModel, known
 from macaw.language.steps import Ends, Hypothesis
@@ -56,7 +57,7 @@ def beam(
             len(done) == width and not _may_overtake(going[0][0], done[-1], size, limit, length)
         ):
             break
-        running = [_step(model, one, parent) for one, parent in going]
+        running = _stepped(model, going)
     return done
 
 
@@ -75,9 +76,14 @@ def _candidates(running: list[_Open], count: int) -> list[tuple[_Open, _Open]]:
     return made
 
 
-def _step(model: LanguageModel, one: _Open, parent: _Open) -> _Open:
-    logp, state = model.next(np.array(one.ids[-1:], np.int32), parent.state)
-    return one._replace(logp=logp, state=state)
+def _stepped(model: LanguageModel, going: list[tuple[_Open, _Open]]) -> list[_Open]:
+    """Beginnings with what follows them; each is its parent and one token."""
+    last = [np.array(one.ids[-1:], np.int32) for one, _ in going]
+    rows, states = next_many(model, last, [parent.state for _, parent in going])
+    return [
+        one._replace(logp=logp, state=state)
+        for (one, _), logp, state in zip(going, rows, states, strict=True)
+    ]
 
 
 def _finish(one: _Open, length: float, end: int | None) -> Hypothesis:

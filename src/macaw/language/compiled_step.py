@@ -1,12 +1,16 @@
 """Compiled step: a Transformer whose single tokens go through one kernel; longer pieces go the way of numpy.
 
-Shapes: L blocks, V vocabulary, O outputs, I inputs
+Single tokens of many texts share the reading of the weights where these are too many for the caches; where
+they are not, each text goes through the kernel by itself, which is as fast. The bits are the same both ways.
+
+Shapes: B texts, L blocks, V vocabulary, O outputs, I inputs
 """
 
 from __future__ import annotations
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,11 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from macaw.language.batching import feed_in_turn
 from macaw.language.matrices import Eighth, Matrix, Single, kernels, most_threads
 from macaw.language.shapes import TransformerShape
-from macaw.language.transformer_step import Past, TransformerStep, Watch
+from macaw.language.transformer_step import Past, Span, TransformerStep, Watch
 
 _FIRST, _AGAIN = 8, 256  # tokens until all threads are tried, and until they are tried again
+_CACHED = 1 << 23  # bytes of weights up to which caches hold them: reading them again costs nothing
 _HOPELESS = 3  # times one thread's seconds, at which all are given up at once
 
 
@@ -32,7 +38,8 @@ class CompiledStep(TransformerStep):
         self, shape: TransformerShape, weights: Mapping[str, np.ndarray], *, precision: str = "float32"
     ) -> None:
         super().__init__(shape, weights, precision=precision)
-        self._kernels, self._pace = kernels(), Pace(most_threads())
+        self._kernels = kernels()
+        self._paces: dict[int, Pace] = defaultdict(lambda: Pace(most_threads()))  # by how many texts
         self._join()
 
     def _join(self) -> None:
@@ -45,6 +52,7 @@ class CompiledStep(TransformerStep):
             held.append((whole, scales))
         last, scales = _stacked([self.out])
         self._matrices = (*held, (last[0], scales[0]))
+        self._size = sum(weights.nbytes for weights, _ in self._matrices)
         self.out = _part(last[0], scales[0])
         blocks, none = self.blocks, np.ones(self.shape.head, np.float32)
         self._gains = (
@@ -66,9 +74,37 @@ class CompiledStep(TransformerStep):
         s, logits = self.shape, np.empty((1, self.shape.tokens), np.float32)
         how = (s.activation == "swiglu", s.qk_norm == "yes", self.cos[place], self.sin[place], s.heads)
         x = self.embedding[ids[0]].copy()
-        with self._pace.chosen(self._kernels.set_threads):
+        with self._paces[1].chosen(self._kernels.set_threads):
             self._kernels.token(x, self._matrices, self._gains, store.pairs, place, how, logits[0])
         return self._said(logits), Past(store, place + 1)
+
+    def feed_many(
+        self, ids: Sequence[np.ndarray], states: Sequence[Past | None], *, last: bool = False
+    ) -> tuple[list[np.ndarray], list[Past]]:
+        """`feed` of many texts in one pass over the weights; of single tokens to the same bits."""
+        if max(map(len, ids)) > 1:
+            return super().feed_many(ids, states, last=last)
+        if len(ids) == 1 or self._size < _CACHED:
+            return feed_in_turn(self, ids, states, last=last)
+        spans = self._spans(ids, states)
+        with self._paces[len(ids)].chosen(self._kernels.set_threads):
+            logits = self._said(self._tokens(self.embedding[np.concatenate(ids)], spans))
+        return list(logits[:, None]), [Past(span.store, span.end) for span in spans]
+
+    def _tokens(self, x: np.ndarray, spans: Sequence[Span]) -> np.ndarray:
+        """A token of each text, x (B, D), which is changed: logits (B, V)."""
+        s, kernels, texts = self.shape, self._kernels, len(x)
+        places = np.array([span.start for span in spans])
+        how = (s.qk_norm == "yes", self.cos[places], self.sin[places], s.heads)
+        heads = np.empty((texts, s.heads + 2 * s.pairs, s.head), np.float32)
+        seen, logits = np.empty((texts, s.heads, s.head), np.float32), np.empty((texts, s.tokens), np.float32)
+        for block in range(s.depth):
+            kernels.before(block, x, self._matrices, self._gains, how, heads)
+            for b, span in enumerate(spans):
+                kernels.look(block, heads[b], span.store.pairs, span.start, seen[b])
+            kernels.after(block, x, seen, self._matrices, self._gains, s.activation == "swiglu")
+        kernels.said(x, self._matrices, self._gains, logits)
+        return logits
 
 
 class Pace:

@@ -10,18 +10,21 @@ Shapes: V vocabulary, T tokens, N continuations
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from macaw.errors import InputError
+from macaw.language.batching import next_many
 from macaw.language.protocol import LanguageModel, known
 from macaw.language.settings import GREEDY, PLAIN, Settings
 from macaw.language.steps import Choice, Ends, Step
 from macaw.language.warpers import only, warp
 
 LIMIT = 256  # tokens, where nothing else is said
+BATCH = 16  # texts at once: beyond it arithmetic costs more than reading the weights
 Allowed = Callable[
     [tuple[int, ...]], "np.ndarray | None"
 ]  # tokens made so far -> ids that may follow; None: all
@@ -42,57 +45,142 @@ def sample(
     `ids` may be empty: a document starts. `allowed` says, given the tokens made so far, which may come next.
     Raises InputError for ids of another vocabulary, a limit below 1, and where nothing allowed can come.
     """
-    if limit < 1:
-        raise InputError(f"the limit is {limit} tokens; it must be 1 or more")
-    return _walk(model, known(model, ids), settings, chance(seed, item), limit, allowed)
+    return _walk(
+        model, Text(known(model, ids), chance(seed, item), settings=settings, limit=limit, allowed=allowed)
+    )
 
 
-def _walk(
-    model: LanguageModel,
-    ids: np.ndarray,
-    settings: Settings,
-    random: np.random.Generator,
-    limit: int,
-    allowed: Allowed | None,
-) -> Iterator[Step]:
-    logp, state = model.next(ids)
-    made: list[int] = []
-    end, looks_back = model.vocabulary.end, settings.looks_back
-    for count in range(1, limit + 1):
-        open_to = allowed(tuple(made)) if allowed else None
-        seen = np.concatenate((ids, np.array(made, np.int32))) if looks_back else ids
-        warped = warp(logp if open_to is None else only(logp, open_to), settings, seen)
-        token = draw(warped, random)
-        ends: Ends = "end" if token == end else "limit" if count == limit else ""
-        yield Step(token, logp, warped, ends)
-        if ends:
+def _walk(model: LanguageModel, text: Text) -> Iterator[Step]:
+    logp, state = model.next(text.ids)
+    while True:
+        step = text.step(logp, model.vocabulary.end)
+        yield step
+        if step.ends:
             return
-        made.append(token)
-        logp, state = model.next(np.array([token], np.int32), state)
+        logp, state = model.next(text.last, state)
 
 
 def sample_many(
     model: LanguageModel,
-    prompts: Sequence[np.ndarray],
+    prompts: Iterable[np.ndarray],
     *,
     settings: Settings = PLAIN,
     seed: int = 0,
     limit: int = LIMIT,
+    batch: int = BATCH,
+    ended: Container[int] = (),
 ) -> Iterator[tuple[int, Step]]:
     """A continuation of each prompt, in turns: its place, and its next step, until all have ended.
 
-    Item i is what `sample` gives with that seed and item i, whatever the other prompts are.
+    Item i is what `sample` gives with that seed and item i, whatever the other prompts are; `in_turns` says
+    how exactly, and what `batch` and `ended` are. Prompts are asked for when there is room. Raises InputError
+    as `sample` does.
     """
-    running = {
-        item: sample(model, ids, settings=settings, seed=seed, item=item, limit=limit)
+    _one_or_more(limit, "the limit", "tokens")
+    every = (
+        Text(known(model, ids), chance(seed, item), settings=settings, limit=limit)
         for item, ids in enumerate(prompts)
-    }
+    )
+    return in_turns(model, every, batch=batch, ended=ended)
+
+
+def in_turns(
+    model: LanguageModel, texts: Iterable[Text], *, batch: int = BATCH, ended: Container[int] = ()
+) -> Iterator[tuple[int, Step]]:
+    """Of each text its place, and its next step, until all have ended.
+
+    `batch` of them run at once, and a model that can (`macaw.language.batching`) reads its weights once for a
+    token of each; where one ends, the next begins. Of equal prompts in a row the first alone is read. A text
+    whose place comes into `ended` goes no further.
+
+    A batch may change the last bits of a probability. A token is another one for it only where its random
+    number falls as near to the edge between two tokens: about one in a million. Raises InputError for a batch
+    below 1.
+    """
+    _one_or_more(batch, "the batch", "texts")
+    return _turns(model, _begun(model, texts), batch, ended)
+
+
+def _turns(
+    model: LanguageModel, begun: Iterator[_Running], batch: int, ended: Container[int]
+) -> Iterator[tuple[int, Step]]:
+    """Of each text its next token, then one pass of the model for all that go on."""
+    running = list(islice(begun, batch))
     while running:
-        for item, steps in list(running.items()):
-            step = next(steps)
+        going = []
+        for item, text, logp, state in running:
+            if item in ended:
+                continue
+            step = text.step(logp, model.vocabulary.end)
             yield item, step
-            if step.ends:
-                del running[item]
+            if not step.ends:
+                going.append((item, text, state))
+        going = [one for one in going if one[0] not in ended]
+        running = []
+        if going:
+            items, some, states = zip(*going, strict=True)
+            rows, after = next_many(model, [text.last for text in some], states)
+            running = [_Running(*one) for one in zip(items, some, rows, after, strict=True)]
+        running += islice(begun, batch - len(running))
+
+
+def _begun(model: LanguageModel, texts: Iterable[Text]) -> Iterator[_Running]:
+    """Texts whose prompts have been read."""
+    ids, logp, state = None, np.empty(0), None
+    for item, text in enumerate(texts):
+        if ids is None or not np.array_equal(ids, text.ids):
+            ids, (logp, state) = text.ids, model.next(text.ids)
+        yield _Running(item, text, logp, state)
+
+
+class _Running(NamedTuple):
+    """A text between two tokens."""
+
+    item: int
+    text: Text
+    logp: np.ndarray  # (V,) what the model says of its next token
+    state: Any
+
+
+class Text:
+    """One text on its way: what it has, and how its next token is drawn.
+
+    Raises InputError for a limit below 1.
+    """
+
+    def __init__(
+        self,
+        ids: np.ndarray,
+        random: np.random.Generator,
+        *,
+        settings: Settings = PLAIN,
+        limit: int = LIMIT,
+        allowed: Allowed | None = None,
+    ) -> None:
+        _one_or_more(limit, "the limit", "tokens")
+        self.ids, self._random, self._settings = ids, random, settings
+        self._limit, self._allowed, self._looks_back = limit, allowed, settings.looks_back
+        self._made: list[int] = []
+
+    @property
+    def last(self) -> np.ndarray:
+        """(1,) the token that the model has not been fed yet."""
+        return np.array(self._made[-1:], np.int32)
+
+    def step(self, logp: np.ndarray, end: int | None) -> Step:
+        """The next token, drawn from what the model says (V,); `end` is the token behind a document."""
+        open_to = self._allowed(tuple(self._made)) if self._allowed else None
+        seen = np.concatenate((self.ids, np.array(self._made, np.int32))) if self._looks_back else self.ids
+        warped = warp(logp if open_to is None else only(logp, open_to), self._settings, seen)
+        token = draw(warped, self._random)
+        self._made.append(token)
+        ends: Ends = "end" if token == end else "limit" if len(self._made) == self._limit else ""
+        return Step(token, logp, warped, ends)
+
+
+def _one_or_more(value: int, what: str, unit: str) -> None:
+    if value < 1:
+        raise InputError(f"{what} is {value} {unit}; it must be 1 or more")
 
 
 def greedy(model: LanguageModel, ids: np.ndarray, *, limit: int = LIMIT) -> np.ndarray:

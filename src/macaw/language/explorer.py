@@ -214,7 +214,8 @@ def counted(model: LanguageModel, ids: np.ndarray, token: int) -> str:
     times = seen[0].used if seen[0].times is None else seen[0].times
     names = " ".join(model.vocabulary.names[one] for one in seen[0].context)
     after = f"after “{names}”" if names else "anywhere"
-    return f"{int(times[seen[0].words == token].sum()):,} of {int(times.sum()):,} {after}"
+    total = int(times.sum()) + seen[0].lost
+    return f"{int(times[seen[0].words == token].sum()):,} of {total:,} {after}"
 
 
 def _rules(ways: list[tuple[str, float, np.ndarray]]) -> tuple[Rule, ...]:

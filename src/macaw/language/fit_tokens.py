@@ -9,10 +9,10 @@ import csv
 import io
 import shutil
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,133 +20,131 @@ from safetensors.torch import save
 
 from macaw.card import Card
 from macaw.data.texts import Texts
-from macaw.errors import DataError, InputError, UnknownName, did_you_mean
+from macaw.errors import InputError
 from macaw.files import Stage, atomic_folder, atomic_write
 from macaw.language.modules import build
-from macaw.language.networks import WEIGHTS
-from macaw.language.shapes import SHAPES, Shape, head_of
+from macaw.language.networks import WEIGHTS, load_weights
+from macaw.language.shapes import Shape, head_of, shape_of
+from macaw.language.text_job import Job, Rows
 from macaw.language.token_judge import TokenJudge
-from macaw.language.token_recipe import TokenRecipe, choose
+from macaw.language.token_options import TokenOptions, dropout_of
+from macaw.language.token_recipe import TokenRecipe
 from macaw.language.token_run import TokenRun
 from macaw.language.vocabulary import Vocabulary
-from macaw.language.windows import Windows, packed
 from macaw.results.curves import plot_history
+from macaw.tasks import find
 from macaw.training.progress import Watcher
 
-_SAVE_SECONDS = 5.0  # kept back from a run by the clock
-_DIALS = {"recurrent": 1, "transformer": 4}
+__all__ = ["Start", "TokenOptions", "fit_network", "fit_tokens", "save_network", "told"]
 
 
-@dataclass(frozen=True)
-class TokenOptions:
-    """What a user may choose; None lets the text decide."""
+class Start(NamedTuple):
+    """Weights to go on from; they are of the job's vocabulary."""
 
-    network: str = "transformer"  # or "recurrent"
-    effort: float = 1.0
-    minutes: float | None = None
-    seed: int = 0
-    dial: float | None = None  # size of the network: layers of a Transformer, share of the usual width
-    device: str = "auto"  # "cpu", "cuda", or auto: the GPU where there is one
-    numbers: tuple[tuple[str, Any], ...] = ()  # of the network's shape, and of the recipe
+    name: str  # what the model is called that they are of
+    shape: Shape
+    weights: Mapping[str, np.ndarray]  # by their names in the module
 
     @classmethod
-    def of(cls, **values: Any) -> TokenOptions:
-        """Options from keywords; those it does not know itself are the network's or the recipe's.
-
-        Raises UnknownName or InputError for a name or a value that cannot be.
-        """
-        own = {k: v for k, v in values.items() if k in cls.__dataclass_fields__ and k != "numbers"}
-        rest = {k: v for k, v in values.items() if k not in own}
-        options = cls(**own, numbers=tuple(sorted(rest.items())))
-        if options.network not in SHAPES:
-            hint = did_you_mean(options.network, SHAPES)
-            raise UnknownName(f"network='{options.network}': {' or '.join(SHAPES)}.{hint}")
-        for name in ("effort", "minutes", "dial"):
-            value = getattr(options, name)
-            if value is not None and not (isinstance(value, int | float | np.number) and 0 < value < np.inf):
-                raise InputError(f"{name}={value!r}: a number above 0")
-        if options.device not in {"auto", "cpu", "cuda"}:
-            raise UnknownName(f"device='{options.device}': auto, cpu or cuda.")
-        options.recipe(1)
-        options.shape(2, options.recipe(1), never=None)
-        return options
-
-    def recipe(self, tokens: int) -> TokenRecipe:
-        """The recipe for so many tokens of text, the user's numbers in it."""
-        dials: dict[str, Any] = {"effort": self.effort, "minutes": self.minutes, "seed": self.seed}
-        return choose(self.network, tokens, **dials).override(**self._numbers(of_shape=False))
-
-    def shape(self, tokens: int, recipe: TokenRecipe, *, never: int | None) -> Shape:
-        """The network for a vocabulary of so many tokens, the user's numbers in it."""
-        numbers: dict[str, Any] = {"never": -1 if never is None else never}
-        if self.network == "transformer":
-            numbers["context"] = recipe.length
-            # Text that is seen again and again is learned by heart without it
-            numbers["dropout"] = 0.1 if recipe.minutes is None and recipe.epochs >= 5 else 0.0
-        dial: Any = self.dial or _DIALS[self.network]
-        if self.network == "transformer" and dial != int(dial):
-            raise InputError(f"dial={dial:g}: the layers of a Transformer, a whole number")
-        return SHAPES[self.network].dialled(tokens, dial=dial, **(numbers | self._numbers(of_shape=True)))
-
-    def _numbers(self, *, of_shape: bool) -> dict[str, Any]:
-        names = {one.name for one in fields(SHAPES[self.network])} - {"tokens", "never"}
-        return {name: value for name, value in self.numbers if (name in names) == of_shape}
+    def of(cls, folder: Path, name: str) -> Start:
+        """The weights of a model's folder. Raises ModelError for what is damaged."""
+        return cls(name, shape_of(Card.load(folder).head), load_weights(folder))
 
 
 def fit_tokens(
     texts: Texts, vocabulary: Vocabulary, stage: Stage, *, options: TokenOptions, watcher: Watcher
 ) -> bool:
-    """Train on the train split, validate on val, and save to `stage.out`.
+    """`fit_network` from scratch, with a vocabulary that is there, for a model that completes texts."""
+    began = time.monotonic()
+    watcher.started(texts.notes)
+    job = Job(Rows(find("complete"), texts, vocabulary), stage, watcher, began)
+    return fit_network(job, options)
 
-    Returns whether the run came to its end: Ctrl-C before it keeps the best model so far and answers False,
-    and so the checkpoint stays. Raises KeyboardInterrupt when there is no model to keep yet, DataError
+
+def fit_network(job: Job, options: TokenOptions, *, start: Start | None = None) -> bool:
+    """Train on the train split, validate on val, and save to the job's `stage.out`.
+
+    With a `start` the network is the one of its weights, and they are kept where validation finds no better
+    ones. Returns whether the run came to its end: Ctrl-C before it keeps the best model so far and answers
+    False, and so the checkpoint stays. Raises KeyboardInterrupt when there is no model to keep yet, DataError
     without a val split or text, InputError for minutes that are over before the first step.
     """
-    began = time.monotonic()
-    for split in ("train", "val"):
-        if split not in texts.splits:
-            there = ", ".join(texts.splits)
-            raise DataError(f"'{texts.path}' has no {split} split; it has: {there}; add {split}.txt")
-    watcher.started(texts.notes)
-    train = _windows(texts.splits["train"], vocabulary, options)
-    val = packed(texts.splits["val"], vocabulary, train.length)
-    recipe = options.recipe(len(train.ids))
-    shape = options.shape(len(vocabulary), recipe, never=vocabulary.begin)
+    recipe, shape = _chosen(job, options, start)
+    train = job.rows.train.of_length(recipe.length)
     torch.manual_seed(options.seed)
-    judge = TokenJudge(val, vocabulary)
+    module = build(shape)
+    if start is not None:
+        module.load_state_dict(_weights(start))
+    judge = TokenJudge(job.rows.val.of_length(train.length), job.vocabulary)
     device = options.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    run = TokenRun(build(shape), train, recipe, score=judge, vocabulary=vocabulary, device=device)
-    finished = _run(run, stage, watcher, _seconds_left(options.minutes, began))
+    run = TokenRun(module, train, recipe, score=judge, vocabulary=job.vocabulary, device=device)
+    before = _before(job, run, judge) if start is not None else {}
+    finished = _run(run, job, _seconds_left(job, options, judge.time(run.average)))
     if not run.state.history:
         raise KeyboardInterrupt
+    best = min([*run.state.history, *([before] if before else [])], key=lambda row: row["score"])
+    if best is before:
+        job.watcher.said("no better than before on val: the weights it started from are kept")
+        run.best.load_state_dict(_weights(start))
     save_network(
-        stage.out, run.best, card=_card(texts, options, run), vocabulary=vocabulary, rows=run.state.history
+        job.stage.out,
+        run.best,
+        card=_card(job, options, run, best, start),
+        vocabulary=job.vocabulary,
+        rows=run.state.history,
     )
     if finished:
-        shutil.rmtree(stage.work, ignore_errors=True)
+        shutil.rmtree(job.stage.work, ignore_errors=True)
     return finished
 
 
-def _windows(documents: Iterable[str], vocabulary: Vocabulary, options: TokenOptions) -> Windows:
-    return packed(documents, vocabulary, options.recipe(1).length)
+def _chosen(job: Job, options: TokenOptions, start: Start | None) -> tuple[TokenRecipe, Shape]:
+    """The recipe and the network for the job's text."""
+    tokens, vocabulary = len(job.rows.train.ids), job.vocabulary
+    if start is None:
+        recipe = options.recipe(tokens)
+        return recipe, options.shape(len(vocabulary), recipe, never=vocabulary.begin)
+    recipe = options.recipe(tokens, start="trained")
+    if start.shape.context is None:
+        return recipe, start.shape
+    recipe = replace(recipe, length=min(recipe.length, start.shape.context))
+    return recipe, replace(start.shape, dropout=dropout_of(recipe))
 
 
-def _seconds_left(minutes: float | None, began: float) -> float | None:
-    if minutes is None:
+def _before(job: Job, run: TokenRun, judge: TokenJudge) -> dict[str, float]:
+    """What the weights are worth that a run starts from."""
+    row = judge(run.average.eval())
+    job.watcher.said(f"before: {told(row)} on val")
+    return row
+
+
+def told(row: Mapping[str, float]) -> str:
+    """The figure of a row that compares models: bits per byte, else nats per token."""
+    if "bits_per_byte" in row:
+        return f"{row['bits_per_byte']:.3f} bits per byte"
+    return f"{row['val_loss']:.3f} nats per token"
+
+
+def _seconds_left(job: Job, options: TokenOptions, judging: float) -> float | None:
+    left = job.seconds_left(options.minutes)
+    if left is None:
         return None
-    left = 60 * minutes - (time.monotonic() - began) - _SAVE_SECONDS
-    if left <= 0:
-        raise InputError(f"minutes={minutes:g}: reading and saving alone take longer; allow more")
-    return left
+    if left <= judging:
+        needed = options.minutes - (left - judging) / 60 if options.minutes else 0.0
+        raise InputError(
+            f"minutes={options.minutes:g}: reading, scoring and saving alone take {needed:.1f}; allow more"
+        )
+    return left - judging
 
 
-def _run(run: TokenRun, stage: Stage, watcher: Watcher, seconds: float | None) -> bool:
+def _run(run: TokenRun, job: Job, seconds: float | None) -> bool:
     """Train in the stage; False when Ctrl-C ended it."""
+    stage = job.stage
     stage.open()
     try:
-        run.fit(stage.work, watcher=watcher, seconds=seconds, resume=stage.resume)
+        run.fit(stage.work, watcher=job.watcher, seconds=seconds, resume=stage.resume)
     except KeyboardInterrupt:
         return False
     finally:
@@ -154,30 +152,28 @@ def _run(run: TokenRun, stage: Stage, watcher: Watcher, seconds: float | None) -
     return True
 
 
-def _card(texts: Texts, options: TokenOptions, run: TokenRun) -> Card:
-    shape, recipe, last = run.model.shape, run.recipe, run.state.history[-1]
-    name = Path(texts.path).resolve().name.split(".")[0]
-    return Card(
-        task="complete",
-        name=f"complete-{name}",
-        builder="network",
-        frontend={"name": run.vocabulary.kind, "config": {"tokens": len(run.vocabulary)}},
-        head=head_of(shape),  # type: ignore[arg-type]
-        names=(),
-        prepare={},
-        decode={},
-        training={
-            "data": name,
-            "tokens": len(run.windows.ids),
+def _weights(start: Start | None) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(value) for name, value in (start.weights if start else {}).items()}
+
+
+def _card(
+    job: Job, options: TokenOptions, run: TokenRun, best: Mapping[str, float], start: Start | None
+) -> Card:
+    figures = {"val_bits_per_byte": round(best["bits_per_byte"], 4)} if "bits_per_byte" in best else {}
+    return job.card(
+        "network",
+        head_of(run.model.shape),  # type: ignore[arg-type]
+        {
+            "start": start.name if start else "scratch",
             "options": asdict(options),
-            "recipe": recipe.to_dict(),
+            "recipe": run.recipe.to_dict(),
             "minutes": round(run.state.seconds / 60, 2),
-            "epochs": round(last["epoch"], 2),
-            "val_loss": run.state.best,
+            "epochs": round(run.state.history[-1]["epoch"], 2),
+            "val_loss": best["val_loss"],
+            **figures,
             "precision": run.precision,
             "torch": torch.__version__,
         },
-        terms={"code": "Apache-2.0", "data": texts.terms or "not stated by the data set"},
     )
 
 

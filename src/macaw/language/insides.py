@@ -33,12 +33,35 @@ def look(network: Network, ids: np.ndarray) -> Look:
 
     Raises InputError for another network than a Transformer in numpy, and beyond its context.
     """
-    core = network.core
-    if not isinstance(core, TransformerStep):
-        raise InputError("attention and lens are of a Transformer opened with engine 'numpy'; open one so")
+    core = _transformer(network)
     fed = _fed(network, ids)
     if len(fed) > core.context:
         raise InputError(f"{len(fed)} tokens with the start, in a context of {core.context}; give fewer")
+    shares, streams = _watched(core, fed)
+    return Look(np.stack(shares), np.stack([log_softmax(core.logits(stream)) for stream in streams]))
+
+
+def look_last(network: Network, ids: np.ndarray) -> tuple[np.ndarray, Look]:
+    """The tokens (T,) that the network has before it after a document so far, and `look` of the last alone.
+
+    Attention is (L, H, 1, T), the lens (L, 1, V). Beyond the context these are the tokens of the window that
+    the network reads then. Raises InputError for another network than a Transformer in numpy.
+    """
+    core = _transformer(network)
+    window = network.next(ids)[1].window
+    shares, streams = _watched(core, window)
+    lens = np.stack([log_softmax(core.logits(stream[-1:])) for stream in streams])
+    return window, Look(np.stack([share[:, -1:] for share in shares]), lens)
+
+
+def _transformer(network: Network) -> TransformerStep:
+    if not isinstance(network.core, TransformerStep):
+        raise InputError("attention and lens are of a Transformer opened with engine 'numpy'; open one so")
+    return network.core
+
+
+def _watched(core: TransformerStep, fed: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Of each block the attention (H, T, T) and the stream after it (T, D)."""
     shares: list[np.ndarray] = []
     streams: list[np.ndarray] = []
 
@@ -47,7 +70,7 @@ def look(network: Network, ids: np.ndarray) -> Look:
         streams.append(stream)
 
     core.feed(fed, watch=watch)
-    return Look(np.stack(shares), np.stack([log_softmax(core.logits(stream)) for stream in streams]))
+    return shares, streams
 
 
 def influence(network: Network, ids: np.ndarray, token: int) -> np.ndarray:

@@ -61,7 +61,7 @@ class _Fused(torch.autograd.Function):
     """The gradient is made on the way forward: backward has only to scale it."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, targets: torch.Tensor,
         output: Output,
     ) -> torch.Tensor:  # fmt: skip
@@ -74,7 +74,7 @@ class _Fused(torch.autograd.Function):
         return total
 
     @staticmethod
-    def backward(ctx: Any, scale: torch.Tensor) -> tuple[torch.Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, scale: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         grads = [grad * scale for grad in ctx.saved_tensors]
         bias = grads[2] if len(grads) > 2 else None
         return grads[0].to(ctx.dtypes[0]), grads[1].to(ctx.dtypes[1]), bias, None, None

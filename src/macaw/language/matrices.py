@@ -3,7 +3,7 @@
 A token at a time reads every weight once, so half the bytes is nearly half the time. In single precision a
 product is BLAS's; with int8 weights (a scale for each output channel) it is a small kernel of numba's, which
 turns eight weights into floats while the next are fetched. Products with many vectors are bound by arithmetic
-instead, and are always in single precision.
+instead: with more than a few, int8 weights are turned into floats once, and BLAS does the rest.
 
 Shapes: O outputs, I inputs, T vectors
 """
@@ -20,6 +20,7 @@ from macaw.errors import MissingExtra, UnknownName, did_you_mean
 from macaw.machine import cpu_count
 
 PRECISIONS = ("float32", "int8")
+_FEW = 32  # vectors up to which the kernel beats turning all weights into floats
 
 
 class Matrix(Protocol):
@@ -49,7 +50,7 @@ class Eighth:
 
     def __init__(self, weights: np.ndarray, scales: np.ndarray) -> None:
         self.weights, self.scales = weights, scales  # (O, I) int8, (O,)
-        self._product = kernels().product
+        self._kernels = kernels()
 
     @classmethod
     def rounded(cls, weights: np.ndarray) -> Eighth:
@@ -59,9 +60,10 @@ class Eighth:
         return cls(np.ascontiguousarray(np.round(weights / scales).astype(np.int8)), scales[:, 0].copy())
 
     def __matmul__(self, x: np.ndarray) -> np.ndarray:
-        if x.ndim == 1:
-            out = np.empty(len(self.weights), np.float32)
-            self._product(self.weights, self.scales, np.ascontiguousarray(x), out)
+        if len(x) <= _FEW or x.ndim == 1:
+            out = np.empty((*x.shape[:-1], len(self.weights)), np.float32)
+            product = self._kernels.product if x.ndim == 1 else self._kernels.products
+            product(self.weights, self.scales, np.ascontiguousarray(x), out)
             return out
         found: np.ndarray = (x @ self.weights.T.astype(np.float32)) * self.scales
         return found

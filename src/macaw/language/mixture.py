@@ -5,7 +5,7 @@ weight for each, by expectation maximisation on text that none of them learned f
 "Interpolated estimation of Markov source parameters from sparse data"). The weights do not depend on the
 text.
 
-Shapes: T tokens, V vocabulary, M models
+Shapes: T tokens, V vocabulary, M models, B texts
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from macaw.errors import InputError
-from macaw.language.protocol import LanguageModel, known
+from macaw.language.batching import next_many, scores
+from macaw.language.protocol import LanguageModel
 
 if TYPE_CHECKING:
     from macaw.language.vocabulary import Vocabulary
@@ -68,15 +69,28 @@ class Mixture:
 
     def next(self, ids: np.ndarray, state: Any = None) -> tuple[np.ndarray, Any]:
         """(V,) float32 natural-log probabilities of the token after `ids` (T,), and the models' states."""
-        states = state if state is not None else (None,) * len(self.models)
-        answers = [model.next(ids, one) for model, one in zip(self.models, states, strict=True)]
-        logp = mixed(np.stack([logp for logp, _ in answers]), self.weights)
-        return logp.astype(np.float32), tuple(one for _, one in answers)
+        logp, (after,) = self.next_many([ids], [state])
+        return logp[0], after
+
+    def next_many(self, ids: Sequence[np.ndarray], states: Sequence[Any]) -> tuple[np.ndarray, list[Any]]:
+        """`next` of many texts: (B, V), and the states of each; models that can read all in one pass do."""
+        rows = [(None,) * len(self.models) if state is None else state for state in states]
+        answers = [
+            next_many(model, ids, column)
+            for model, column in zip(self.models, zip(*rows, strict=True), strict=True)
+        ]
+        logp = mixed(np.stack([logp.reshape(-1) for logp, _ in answers]), self.weights)
+        after = zip(*(reached for _, reached in answers), strict=True)
+        return logp.reshape(len(ids), -1).astype(np.float32), list(after)
 
     def score(self, ids: np.ndarray) -> np.ndarray:
         """(T,) float64 natural-log probability of each token given all before it."""
-        ids = known(self, ids)
-        return mixed(np.stack([model.score(ids) for model in self.models]), self.weights)
+        return self.scores([ids])[0]
+
+    def scores(self, documents: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """`score` of many documents; models that score many at once do."""
+        every = zip(*(scores(model, documents) for model in self.models), strict=True)
+        return [mixed(np.stack(rows), self.weights) for rows in every]
 
     def opinions(self, ids: np.ndarray) -> np.ndarray:
         """(M, T) float64: the share of a token's probability that each model brought; columns sum to one."""
@@ -95,11 +109,10 @@ def mix(models: Sequence[LanguageModel], documents: Iterable[np.ndarray], *, spl
         raise InputError("weights are not fitted on the test split: its score would mean nothing; use val")
     _agree(models)
     begin = models[0].vocabulary.begin
-    bodies = (ids[1:] if len(ids) and ids[0] == begin else ids for ids in documents)
-    scored = [[model.score(known(model, ids)) for model in models] for ids in bodies]
-    if not sum(len(rows[0]) for rows in scored):
+    bodies = [ids[1:] if len(ids) and ids[0] == begin else ids for ids in documents]
+    if not sum(map(len, bodies)):
         raise InputError("the documents hold no token; weights need text that the models can be tried on")
-    found = fit_weights(np.concatenate([np.stack(rows) for rows in scored], axis=1))
+    found = fit_weights(np.stack([np.concatenate(scores(model, bodies)) for model in models]))
     return Mixture(models, found.values)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
+from macaw.language.batching import feed_in_turn
 from macaw.language.recurrent import Recurrent
 from macaw.language.shapes import Shape, TransformerShape
 from macaw.language.transformer import Transformer
@@ -32,3 +33,9 @@ class ModuleStep:
         logits, after = self.module(torch.from_numpy(ids.astype(np.int64))[None], state)
         found: np.ndarray = logits[0].numpy()
         return found[-1:] if last else found, after
+
+    def feed_many(
+        self, ids: Sequence[np.ndarray], states: Sequence[Any], *, last: bool = False
+    ) -> tuple[list[np.ndarray], list[Any]]:
+        """`feed` of many texts, one by one: caches of different lengths do not go together here."""
+        return feed_in_turn(self, ids, states, last=last)

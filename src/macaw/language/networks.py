@@ -5,12 +5,12 @@ read, the later half of them is read again as if the text began there, and the w
 every token is predicted from at least half a context, at twice the arithmetic at most, and `next` and `score`
 agree wherever a text branches.
 
-Shapes: T tokens, V vocabulary
+Shapes: T tokens of a text, B texts, V vocabulary
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,7 +30,8 @@ from macaw.language.vocabulary import Vocabulary
 
 WEIGHTS = "model.safetensors"
 ENGINES = ("numpy", "compiled", "torch")
-_BLOCK = 256  # tokens read at once: bounds the memory of logits and attention
+_BLOCK = 256  # tokens read at once, of all texts: bounds the memory of logits and attention
+_ABREAST = 32  # documents that a recurrent network scores at once
 
 
 class Core(Protocol):
@@ -43,6 +44,12 @@ class Core(Protocol):
 
     def feed(self, ids: np.ndarray, state: Any = None, *, last: bool = False) -> tuple[np.ndarray, Any]:
         """Logits (T, V) of ids (T,), of the last position alone if asked, and the state after them."""
+        ...
+
+    def feed_many(
+        self, ids: Sequence[np.ndarray], states: Sequence[Any], *, last: bool = False
+    ) -> tuple[list[np.ndarray], list[Any]]:
+        """`feed` of many texts at once, each at least a token."""
         ...
 
 
@@ -96,41 +103,86 @@ class Network:
         Without a state `vocabulary.start` is fed first. Raises InputError for no ids at all into a state, and
         for ids that are not in the vocabulary.
         """
-        ids = known(self, ids)
-        if state is None:
-            ids, state = np.concatenate(([self.vocabulary.start], ids)).astype(np.int32), _START
-        if not len(ids):
-            raise InputError("no token to go on with; give at least one, or no state to begin a document")
-        for logits, after in self._through(ids, state, last=True):
-            said, state = logits[-1], after
-        return log_softmax(said), state
+        logp, (after,) = self.next_many([ids], [state])
+        return logp[0], after
+
+    def next_many(
+        self, ids: Sequence[np.ndarray], states: Sequence[Reading | None]
+    ) -> tuple[np.ndarray, list[Reading]]:
+        """`next` of many texts in one pass over the weights: (B, V), and the state of each."""
+        begun = [self._begun(known(self, one), state) for one, state in zip(ids, states, strict=True)]
+        said, after = [np.empty(0)] * len(begun), [_START] * len(begun)
+        for text, logits, state in self._through(begun, last=True):
+            said[text], after[text] = logits[-1], state
+        return log_softmax(np.stack(said)), after
 
     def score(self, ids: np.ndarray) -> np.ndarray:
         """(T,) float64 log-probability of each token of a document, given all before it.
 
         Raises InputError for ids that are not in the vocabulary.
         """
-        ids = known(self, ids)
-        fed = np.concatenate(([self.vocabulary.start], ids[:-1])).astype(np.int32)[: len(ids)]
-        scores, at = np.empty(len(ids)), 0
-        for logits, _ in self._through(fed, _START, last=False):
-            some = ids[at : at + len(logits)]
-            scores[at : at + len(logits)] = np.take_along_axis(log_softmax(logits), some[:, None], 1)[:, 0]
-            at += len(logits)
+        return self.scores([ids])[0]
+
+    def scores(self, documents: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """`score` of many documents, of which those of about one length go through together."""
+        every = [known(self, ids) for ids in documents]
+        scores = [np.empty(len(ids)) for ids in every]
+        for places in self._together([len(ids) for ids in every]):
+            fed = [(self._fed(every[place][:-1]), _START) for place in places]
+            at = [0] * len(places)
+            for text, logits, _ in self._through(fed, last=False):
+                here = slice(at[text], at[text] + len(logits))
+                some, at[text] = every[places[text]][here, None], here.stop
+                scores[places[text]][here] = np.take_along_axis(log_softmax(logits), some, 1)[:, 0]
         return scores
 
+    def _together(self, lengths: Sequence[int]) -> Iterator[list[int]]:
+        """Places of the texts that go through together, the longest first; empty ones are left out.
+
+        A Transformer reads a long one alone as fast as it can read; a recurrent network has nothing but other
+        texts to share the reading of its weights with.
+        """
+        order = sorted((i for i, length in enumerate(lengths) if length), key=lambda i: -lengths[i])
+        while order:
+            count = _ABREAST if self.context is None else max(1, _BLOCK // lengths[order[0]])
+            yield order[:count]
+            order = order[count:]
+
+    def _fed(self, ids: np.ndarray) -> np.ndarray:
+        return np.concatenate(([self.vocabulary.start], ids)).astype(np.int32)
+
+    def _begun(self, ids: np.ndarray, state: Reading | None) -> tuple[np.ndarray, Reading]:
+        """What is fed, and into what; without a state a document starts."""
+        if state is None:
+            return self._fed(ids), _START
+        if not len(ids):
+            raise InputError("no token to go on with; give at least one, or no state to begin a document")
+        return ids, state
+
     def _through(
-        self, ids: np.ndarray, state: Reading, *, last: bool
-    ) -> Iterator[tuple[np.ndarray, Reading]]:
-        """Feed `ids` block by block: the logits of each, and where the text stands after it."""
-        while len(ids):
-            state = self._with_room(state)
-            room = _BLOCK if self.context is None else min(_BLOCK, self.context - len(state.window))
-            block, ids = ids[:room], ids[room:]
-            logits, inside = self.core.feed(block, state.inside, last=last)
-            window = state.window if self.context is None else np.concatenate((state.window, block))
-            state = Reading(window, inside)
-            yield logits, state
+        self, texts: Sequence[tuple[np.ndarray, Reading]], *, last: bool
+    ) -> Iterator[tuple[int, np.ndarray, Reading]]:
+        """Feed texts block by block: of each its place, the block's logits, and where it stands after it."""
+        going = [(place, ids, state) for place, (ids, state) in enumerate(texts)]
+        while going:
+            places, left, states = zip(*going, strict=True)
+            states = [self._with_room(state) for state in states]
+            share = max(1, _BLOCK // len(going))
+            blocks = [ids[: min(share, self._room(state))] for ids, state in zip(left, states, strict=True)]
+            logits, insides = self.core.feed_many(blocks, [state.inside for state in states], last=last)
+            after = [self._after(*one) for one in zip(states, blocks, insides, strict=True)]
+            yield from zip(places, logits, after, strict=True)
+            left = [ids[len(block) :] for ids, block in zip(left, blocks, strict=True)]
+            going = [one for one in zip(places, left, after, strict=True) if len(one[1])]
+
+    def _after(self, state: Reading, block: np.ndarray, inside: Any) -> Reading:
+        # Made anew for each token, which takes half a microsecond; keys and values are not
+        window = state.window if self.context is None else np.concatenate((state.window, block))
+        return Reading(window, inside)
+
+    def _room(self, state: Reading) -> int:
+        """How many tokens more may be read before the window has to slide."""
+        return _BLOCK if self.context is None else self.context - len(state.window)
 
     def _with_room(self, state: Reading) -> Reading:
         """The state itself, or where its window is full, one that knows the later half alone."""

@@ -43,7 +43,9 @@ def _spelled(ids: np.ndarray, suffixes: Suffixes) -> tuple[str, np.ndarray]:
     if vocabulary is None:
         return bytes(ids.astype(np.uint8)).decode("utf-8", "surrogateescape"), np.arange(len(ids) + 1)
     if vocabulary.lossless:
-        return vocabulary.decode(ids), np.concatenate([[0], np.cumsum(vocabulary.lengths[ids])])
+        text, ends = vocabulary.decode(ids), np.cumsum(vocabulary.lengths[ids])
+        lead = int(ends[-1]) - len(text.encode()) if len(ends) else 0  # a blank that some put in front
+        return text, np.concatenate([[0], np.maximum(0, ends - lead)])
     tokens = [vocabulary.decode([number]) for number in ids.tolist()]
     ends = np.cumsum([len(token.encode()) + 1 for token in tokens])
     return " ".join(tokens), np.concatenate([[0], ends[:-1], ends[-1:] - 1])

@@ -1,18 +1,21 @@
 """Recurrent step: an LSTM or GRU in numpy, from the weights that `recurrent` learns; token by token.
 
 The same arithmetic as torch's, within rounding. What a token gives to the gates of the first layer depends on
-nothing else, so with few tokens it is a table, and half the work of a small network is done once.
+nothing else, so with few tokens it is a table, and half the work of a small network is done once. Many texts
+go side by side: the first token of each, the second of each, until they end.
 
-Shapes: T positions, D width of the state, E channels of a token, V vocabulary
+Shapes: T positions of a text, N positions of all texts, B texts, D width of the state, E channels of a token,
+V vocabulary
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from macaw.language.batching import feed_in_turn
 from macaw.language.matrices import Matrix, matrix, over
 from macaw.language.shapes import RecurrentShape
 
@@ -49,14 +52,41 @@ class RecurrentStep:
         self, ids: np.ndarray, state: Hidden | None = None, *, last: bool = False
     ) -> tuple[np.ndarray, Hidden]:
         """Logits (T, V) float32 of ids (T,), of the last alone if asked, and the state after them."""
-        size = (2, self.shape.width) if self.shape.cell == "lstm" else (self.shape.width,)
-        state = state or tuple(np.zeros(size, np.float32) for _ in self.layers)
+        x, after = self._side_by_side(ids, [state or self._fresh()], [1] * len(ids))
+        return self._read(x[-1:] if last else x), tuple(one[0] for one in after)
+
+    def feed_many(
+        self, ids: Sequence[np.ndarray], states: Sequence[Hidden | None], *, last: bool = False
+    ) -> tuple[list[np.ndarray], list[Hidden]]:
+        """`feed` of many texts in one pass over the weights."""
+        if len(ids) == 1:
+            return feed_in_turn(self, ids, states, last=last)
+        lengths = np.array([len(one) for one in ids])
+        order, rows, counts = abreast(lengths)
+        x, after = self._side_by_side(
+            np.concatenate(ids)[rows], [states[place] or self._fresh() for place in order], counts.tolist()
+        )
+        ends, back = np.cumsum(lengths), np.empty_like(x)
+        back[rows] = x
+        logits = self._read(back[ends - 1] if last else back)
+        reached = dict(zip(order.tolist(), zip(*after, strict=True), strict=True))
+        parts = np.split(logits, range(1, len(ids)) if last else ends[:-1])
+        return parts, [reached[place] for place in range(len(ids))]
+
+    def _side_by_side(
+        self, ids: np.ndarray, states: Sequence[Hidden], counts: Sequence[int]
+    ) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Ids (N,) in the order of `abreast` -> last layer's output (N, D), each layer's states (B, ...)."""
         x, after = self._given(ids), []  # what the first layer's gates are given, before its bias
         for i, layer in enumerate(self.layers):
             given = x if i == 0 else over(layer.input, x)
-            x, new = self._through(layer, given + layer.input_bias, state[i])
-            after.append(new)
-        return self._read(x[-1:] if last else x), tuple(after)
+            after.append(np.stack([one[i] for one in states]))
+            x = self._through(layer, given + layer.input_bias, after[-1], counts)
+        return x, after
+
+    def _fresh(self) -> Hidden:
+        size = (2, self.shape.width) if self.shape.cell == "lstm" else (self.shape.width,)
+        return tuple(np.zeros(size, np.float32) for _ in self.layers)
 
     def _given(self, ids: np.ndarray) -> np.ndarray:
         if self.table is not None:
@@ -64,15 +94,22 @@ class RecurrentStep:
             return given
         return over(self.layers[0].input, self.embedding[ids])
 
-    def _through(self, layer: _Layer, given: np.ndarray, state: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """One layer over all positions: (T, gates * D) -> (T, D) and the state after them."""
-        step = _lstm if self.shape.cell == "lstm" else _gru
+    def _through(
+        self, layer: _Layer, given: np.ndarray, state: np.ndarray, counts: Sequence[int]
+    ) -> np.ndarray:
+        """One layer over all positions: (N, gates * D) -> (N, D); `state` (B, ...) is changed."""
+        lstm, row = self.shape.cell == "lstm", 0
+        step = _lstm if lstm else _gru
         outputs = np.empty((len(given), self.shape.width), np.float32)
-        for t, row in enumerate(given):
-            hidden = state[0] if self.shape.cell == "lstm" else state
-            state = step(row, (layer.recurrent @ hidden) + layer.recurrent_bias, state)
-            outputs[t] = state[0] if self.shape.cell == "lstm" else state
-        return outputs, state
+        for count in counts:
+            some = state[:count]
+            hidden = some[:, 0] if lstm else some
+            some[:] = step(
+                given[row : row + count], over(layer.recurrent, hidden) + layer.recurrent_bias, some
+            )
+            outputs[row : row + count] = hidden
+            row += count
+        return outputs
 
     def _read(self, x: np.ndarray) -> np.ndarray:
         if self.project is not None:
@@ -93,16 +130,30 @@ def _layer(weights: Mapping[str, np.ndarray], index: int, precision: str) -> _La
     )
 
 
+def abreast(lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How texts of some lengths (B,) go side by side: the first token of each, then the second of each.
+
+    Their order (B,), the longest first; where each token stands (N,) among those of all texts in a row; and
+    how many texts have a token at each position (T,), which are the first in that order.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    steps = np.arange(lengths[order[0]])[:, None]
+    there = lengths[order] > steps  # (T, B)
+    places = (np.cumsum(lengths) - lengths)[order] + steps
+    return order, places[there], there.sum(axis=1)
+
+
 def _lstm(given: np.ndarray, back: np.ndarray, state: np.ndarray) -> np.ndarray:
-    """Gates (4 D,) from token and state, and h, c (2, D) -> the next h, c."""
-    i, f, g, o = (given + back).reshape(4, -1)
-    c = _sigmoid(f) * state[1] + _sigmoid(i) * np.tanh(g)
-    return np.stack((_sigmoid(o) * np.tanh(c), c))
+    """Gates (B, 4 D) from token and state, and h, c (B, 2, D) -> the next h, c."""
+    i, f, g, o = (given + back).reshape(len(given), 4, -1).swapaxes(0, 1)
+    c = _sigmoid(f) * state[:, 1] + _sigmoid(i) * np.tanh(g)
+    return np.stack((_sigmoid(o) * np.tanh(c), c), axis=1)
 
 
 def _gru(given: np.ndarray, back: np.ndarray, state: np.ndarray) -> np.ndarray:
-    """Gates (3 D,) from token and state, and h (D,) -> the next h."""
-    (ri, zi, ni), (rh, zh, nh) = given.reshape(3, -1), back.reshape(3, -1)
+    """Gates (B, 3 D) from token and state, and h (B, D) -> the next h."""
+    ri, zi, ni = given.reshape(len(given), 3, -1).swapaxes(0, 1)
+    rh, zh, nh = back.reshape(len(back), 3, -1).swapaxes(0, 1)
     z = _sigmoid(zi + zh)
     new: np.ndarray = (1 - z) * np.tanh(ni + _sigmoid(ri + rh) * nh) + z * state
     return new

@@ -23,6 +23,7 @@ class Seen:
     shares: np.ndarray  # (C,) probabilities after discounting; with `gives` they add up to 1
     gives: float  # 0..1, left to the next shorter context
     weight: float  # 0..1, what the longer contexts have left for this one
+    lost: int = 0  # what the counts that were pruned from this context add up to
 
 
 def followers(
@@ -47,4 +48,5 @@ def followers(
         (used - taken)[kept] / max(total, 1),
         (float(taken.sum()) + lost) / total if total else 1.0,
         weight,
+        lost,
     )

@@ -6,7 +6,7 @@ again.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from macaw.errors import InputError, UnknownName, did_you_mean
@@ -55,8 +55,8 @@ class Settings:
     @property
     def changed(self) -> dict[str, float]:
         """What differs from drawing from the model's own probabilities."""
-        plain = {one.name: one.default for one in fields(self)}
-        return {name: value for name, value in asdict(self).items() if value != plain[name]}
+        held = [(one.name, getattr(self, one.name), one.default) for one in fields(self)]
+        return {name: value for name, value, plain in held if value != plain}
 
     @property
     def looks_back(self) -> bool:

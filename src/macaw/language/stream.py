@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from typing import NamedTuple
 
-from macaw.language.decoding import LIMIT, sample
+import numpy as np
+
+from macaw.language.decoding import LIMIT, Text, chance, in_turns, sample
 from macaw.language.protocol import LanguageModel
 from macaw.language.settings import PLAIN, Settings
 from macaw.language.spelling import Spelling, Stops
@@ -38,19 +41,73 @@ def stream(
     """
     ids = model.vocabulary.encode(prompt)
     steps = sample(model, ids, settings=settings, seed=seed, item=item, limit=limit)
-    return _pieces(steps, Spelling(model.vocabulary, ids), Stops(stop))
+    return _pieces(steps, _Cutter(model, ids, stop))
 
 
-def _pieces(steps: Iterator[Step], spelling: Spelling, stops: Stops) -> Iterator[Piece]:
+def _pieces(steps: Iterator[Step], cutter: _Cutter) -> Iterator[Piece]:
     for step in steps:
-        text = spelling.add(step.token)
-        if step.ends:
-            text += spelling.rest()
-        text = stops.add(text)
-        if stops.found:
-            yield Piece(text, step, "stop")
+        piece = cutter.piece(step)
+        yield piece
+        if piece.ends:
             return
-        yield Piece(text + stops.rest() if step.ends else text, step, step.ends)
+
+
+def stream_many(
+    model: LanguageModel,
+    prompts: Iterable[str],
+    *,
+    settings: Settings = PLAIN,
+    seed: int = 0,
+    items: Iterable[int] | None = None,
+    limit: int = LIMIT,
+    stop: Sequence[str] = (),
+) -> Iterator[tuple[int, Piece]]:
+    """What the model adds to each prompt, in turns: its place, and its next piece.
+
+    Each is what `stream` gives with that seed and its item of `items`, by default its place; some run at
+    once, as `macaw.language.decoding.in_turns` says. Prompts may be an iterator, which is read as there is
+    room. Raises InputError as `stream` does, for a limit below 1 when the first piece is asked for.
+    """
+    Stops(stop)  # an empty one is refused now, not when the first text begins
+    cutters: dict[int, _Cutter] = {}
+    ended: set[int] = set()
+    numbers = count() if items is None else items
+
+    def texts() -> Iterator[Text]:
+        for place, (item, prompt) in enumerate(zip(numbers, prompts, strict=False)):
+            ids = model.vocabulary.encode(prompt)
+            cutters[place] = _Cutter(model, ids, stop)
+            yield Text(ids, chance(seed, item), settings=settings, limit=limit)
+
+    return _pieces_of_many(in_turns(model, texts(), ended=ended), cutters, ended)
+
+
+def _pieces_of_many(
+    steps: Iterator[tuple[int, Step]], cutters: dict[int, _Cutter], ended: set[int]
+) -> Iterator[tuple[int, Piece]]:
+    for item, step in steps:
+        piece = cutters[item].piece(step)
+        if piece.ends:
+            ended.add(item)
+            del cutters[item]
+        yield item, piece
+
+
+class _Cutter:
+    """Steps of one text as pieces."""
+
+    def __init__(self, model: LanguageModel, ids: np.ndarray, stop: Sequence[str]) -> None:
+        self._spelling, self._stops = Spelling(model.vocabulary, ids), Stops(stop)
+
+    def piece(self, step: Step) -> Piece:
+        """What the step makes readable, and whether the text ends with it."""
+        text = self._spelling.add(step.token)
+        if step.ends:
+            text += self._spelling.rest()
+        text = self._stops.add(text)
+        if self._stops.found:
+            return Piece(text, step, "stop")
+        return Piece(text + self._stops.rest() if step.ends else text, step, step.ends)
 
 
 def continue_text(

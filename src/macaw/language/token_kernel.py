@@ -4,8 +4,12 @@ Between two products of a small network Python alone takes longer than reading i
 stands between them. Large products are shared by all threads. Weights are float32, or int8, which the
 compiler turns into floats sixteen at a time; each output is scaled.
 
-Shapes: L blocks, D width, H heads of queries, G of keys and values, K channels of a head, F hidden channels,
-P positions, V vocabulary, O outputs, I inputs
+Of many texts, a token of each goes through a block in two calls, with a call for each text's attention in
+between: a weight is read once for all, and each sum is taken as that of one text is, to the same bits. It is
+all one module, since numba keeps the code it made until the file of the calling function changes.
+
+Shapes: B texts, L blocks, D width, H heads of queries, G of keys and values, K channels of a head, F hidden
+channels, P positions, V vocabulary, O outputs, I inputs
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import numpy as np
 from macaw.language.shapes import EPSILON
 
 _SHARED = 1 << 18  # weights from which the threads are worth their start
+_TILE = 16  # outputs that are computed of all texts before the next
 _FAST: dict[str, Any] = {"fastmath": True, "nogil": True, "cache": True, "error_model": "numpy"}
 Function = TypeVar("Function", bound=Callable[..., Any])
 _ONE, _EPSILON = np.float32(1), np.float32(EPSILON)
@@ -57,6 +62,30 @@ def product(weights: np.ndarray, scales: np.ndarray, x: np.ndarray, out: np.ndar
     else:
         for o in range(len(weights)):
             out[o] = scales[o] * _row(weights[o], x)
+
+
+@_plain
+def _tile(first: int, weights: np.ndarray, scales: np.ndarray, x: np.ndarray, out: np.ndarray) -> None:
+    """Some outputs of all texts: their weights stay at hand, and what is written stands together."""
+    for b in range(len(x)):
+        for o in range(first, min(first + _TILE, len(weights))):
+            out[b, o] = scales[o] * _row(weights[o], x[b])
+
+
+@_threaded
+def _shared_by_many(weights: np.ndarray, scales: np.ndarray, x: np.ndarray, out: np.ndarray) -> None:
+    for tile in numba.prange((len(weights) + _TILE - 1) // _TILE):
+        _tile(tile * _TILE, weights, scales, x, out)
+
+
+@_plain
+def products(weights: np.ndarray, scales: np.ndarray, x: np.ndarray, out: np.ndarray) -> None:
+    """`product` of each x (B, I), into out (B, O); to the same bits, and the weights are read once."""
+    if weights.size >= _SHARED:
+        _shared_by_many(weights, scales, x, out)
+    else:
+        for first in range(0, len(weights), _TILE):
+            _tile(first, weights, scales, x, out)
 
 
 @_plain
@@ -179,3 +208,55 @@ def token(
         x += after
     _normed(x, gains[4], held)
     product(last, last_scales, held, logits)
+
+
+@_plain
+def before(block: int, x: np.ndarray, matrices: Any, gains: Any, how: Any, heads: np.ndarray) -> None:
+    """What a block does until its tokens look back: x (B, D), into heads (B, H + 2 G, K).
+
+    They are queries and keys, turned, and values. `how`: normed, cos and sin (B, K / 2) of the places, H.
+    """
+    (weights, scales), (normed, cos, sin, count) = matrices[0], how
+    held, keys = np.empty_like(x), (heads.shape[1] - count) // 2
+    for b in range(len(x)):
+        _normed(x[b], gains[0][block], held[b])
+    products(weights[block], scales[block], held, heads.reshape(len(x), -1))
+    for b in range(len(x)):
+        queries, others = heads[b, :count], heads[b, count : count + keys]
+        _project(queries, gains[2][block], normed, (cos[b], sin[b]), queries)
+        _project(others, gains[3][block], normed, (cos[b], sin[b]), others)
+
+
+@_plain
+def look(block: int, heads: np.ndarray, store: np.ndarray, place: int, seen: np.ndarray) -> None:
+    """One text's token at `place`: heads (H + 2 G, K), with store (L, 2, G, context, K), into seen (H, K)."""
+    count, keys = len(seen), store.shape[2]
+    store[block, 0, :, place] = heads[count : count + keys]
+    store[block, 1, :, place] = heads[count + keys :]
+    _attend(heads[:count], store[block], place + 1, seen)
+
+
+@_plain
+def after(block: int, x: np.ndarray, seen: np.ndarray, matrices: Any, gains: Any, gated: Any) -> None:
+    """What a block does once its tokens have looked: x (B, D) is changed by seen (B, H, K)."""
+    (out, out_scales), (up, up_scales), (down, down_scales) = matrices[1], matrices[2], matrices[3]
+    texts, held = len(x), np.empty_like(x)
+    inner, hidden = np.empty((texts, up.shape[1]), np.float32), np.empty((texts, down.shape[2]), np.float32)
+    products(out[block], out_scales[block], seen.reshape(texts, -1), held)
+    x += held
+    for b in range(texts):
+        _normed(x[b], gains[1][block], held[b])
+    products(up[block], up_scales[block], held, inner)
+    for b in range(texts):
+        _activate(inner[b], hidden[b], gated)
+    products(down[block], down_scales[block], hidden, held)
+    x += held
+
+
+@_plain
+def said(x: np.ndarray, matrices: Any, gains: Any, logits: np.ndarray) -> None:
+    """What streams x (B, D) say after the last block, into logits (B, V)."""
+    (weights, scales), held = matrices[4], np.empty_like(x)
+    for b in range(len(x)):
+        _normed(x[b], gains[4], held[b])
+    products(weights, scales, held, logits)

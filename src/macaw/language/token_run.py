@@ -26,6 +26,7 @@ from macaw.training.loop import Run, Score, resolve_precision
 from macaw.training.progress import Watcher
 
 _EVERY = 1000  # steps after which a long epoch is scored before its end
+_ANEW = 0.01  # share of the rows that each step begins without a state
 _STALE = 5  # evaluations that averaged SGD waits for a better score: Merity et al. 2017, algorithm 1
 
 
@@ -91,8 +92,21 @@ class TokenRun(Run):
     def _phase(self, ids: torch.Tensor, targets: torch.Tensor) -> Any:
         if not self.carries:
             return next(self.model.phases(ids, targets, self.vocabulary.start))  # type: ignore[operator]
-        phase, self._carried = next(self.model.phases(ids, targets, self._carried))  # type: ignore[operator]
+        phase, after = next(self.model.phases(ids, targets, self._begun()))  # type: ignore[operator]
+        self._carried = after
         return phase
+
+    def _begun(self) -> Any:
+        """The state to go on with, of a few rows begun anew.
+
+        Else the empty state, from which every text is read later, would be met once an epoch: after 366 steps
+        on tiny Shakespeare a network needed 3.0 bits a character from three places, and 12.9 from a fourth.
+        """
+        if self._carried is None:
+            return None
+        noise = np.random.default_rng([self.recipe.seed, self.state.step, 1])
+        kept = torch.from_numpy(noise.random(self.rows) >= _ANEW).to(self.device)
+        return tuple(part * kept[None, :, None] for part in self._carried)
 
     def _given(self, rows: tuple[np.ndarray, np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
         return given(rows, self.vocabulary, self.device)

@@ -96,15 +96,16 @@ class _SquaredReLU(torch.autograd.Function):
     """max(x, 0) ** 2 (So et al. 2021, arXiv 2109.08668), with half the passes over memory of its parts."""
 
     @staticmethod
-    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
         x = x.relu()
         ctx.save_for_backward(x)
         return x * x
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
+    def backward(ctx: Any, grad: torch.Tensor) -> torch.Tensor:
         (x,) = ctx.saved_tensors
-        return (grad * x).mul_(2)
+        slope: torch.Tensor = (grad * x).mul_(2)
+        return slope
 
 
 class Block(nn.Module):

@@ -2,17 +2,19 @@
 
 Keys and values are written into arrays of the context's size, made once; a token then costs one reading of
 the weights and little else. A state is a value all the same: it is the arrays and how many positions of them
-it knows, so going on from an older state copies the arrays first, and going on from the latest does not.
+it knows, so going on from an older state copies the arrays first, and going on from the latest does not. Many
+texts of any lengths go through the matrices together, one position behind the other; each looks back alone.
 
-Shapes: T positions, P past positions, L blocks, D width, H heads of queries, G of keys and values, K channels
-of a head, F hidden channels, V vocabulary
+Shapes: T positions of a text, P past positions, N positions of all texts, B texts, L blocks, D width, H heads
+of queries, G of keys and values, K channels of a head, F hidden channels, V vocabulary
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -49,6 +51,15 @@ class Past:
     length: int
 
 
+class Span(NamedTuple):
+    """The positions of one text that a pass reads."""
+
+    rows: slice  # where they stand among those of all texts
+    start: int  # where they stand in their own text, and in its store
+    end: int
+    store: _Store
+
+
 @dataclass(frozen=True, eq=False)
 class _Block:
     norm: np.ndarray  # (D,)
@@ -83,17 +94,45 @@ class TransformerStep:
 
         Past and present together are `context` positions at most. `watch` is called after each block.
         """
-        start = state.length if state else 0
-        end = start + len(ids)
-        store = (state.store if state else self._empty()).claim(start, end)
-        x = self.embedding[ids]  # (T, D)
-        for block, pairs in zip(self.blocks, store.pairs, strict=True):
-            seen, shares = self._attend(block, _normed(x, block.norm), pairs, start)
+        spans = self._spans([ids], [state])
+        x = self._through(self.embedding[ids], spans, watch)
+        return self.logits(x[-1:] if last else x), Past(spans[0].store, spans[0].end)
+
+    def feed_many(
+        self, ids: Sequence[np.ndarray], states: Sequence[Past | None], *, last: bool = False
+    ) -> tuple[list[np.ndarray], list[Past]]:
+        """`feed` of many texts in one pass over the weights."""
+        spans = self._spans(ids, states)
+        x = self._through(self.embedding[np.concatenate(ids)], spans)
+        ends = np.cumsum([len(one) for one in ids])
+        logits = self.logits(x[ends - 1] if last else x)
+        parts = np.split(logits, range(1, len(ids)) if last else ends[:-1])
+        return parts, [Past(span.store, span.end) for span in spans]
+
+    def _spans(self, ids: Sequence[np.ndarray], states: Sequence[Past | None]) -> list[Span]:
+        """Where the positions of each text stand, in stores that may be written there."""
+        spans, row = [], 0
+        for one, state in zip(ids, states, strict=True):
+            start = state.length if state else 0
+            end = start + len(one)
+            store = (state.store if state else self._empty()).claim(start, end)
+            spans.append(Span(slice(row, row + len(one)), start, end, store))
+            row += len(one)
+        return spans
+
+    def _through(self, x: np.ndarray, spans: Sequence[Span], watch: Watch | None = None) -> np.ndarray:
+        """The stream (N, D) of all texts, from embeddings to the last block's end."""
+        places = np.concatenate([np.arange(span.start, span.end) for span in spans])
+        angles = self.cos[places, None], self.sin[places, None]  # (N, 1, K / 2)
+        for i, block in enumerate(self.blocks):
+            seen, shares = self._attend(
+                block, _normed(x, block.norm), angles, [(one, one.store.pairs[i]) for one in spans]
+            )
             x = x + seen
             x = x + self._feed_forward(block, _normed(x, block.forward_norm))
             if watch is not None:
                 watch(shares, x)
-        return self.logits(x[-1:] if last else x), Past(store, end)
+        return x
 
     def logits(self, x: np.ndarray) -> np.ndarray:
         """What a stream (T, D) would say if it were the last: (T, V)."""
@@ -111,17 +150,32 @@ class TransformerStep:
         return _Store(np.empty((s.depth, 2, s.pairs, s.context, s.head), np.float32))
 
     def _attend(
-        self, block: _Block, x: np.ndarray, pairs: np.ndarray, start: int
+        self,
+        block: _Block,
+        x: np.ndarray,
+        angles: tuple[np.ndarray, np.ndarray],
+        texts: Sequence[tuple[Span, np.ndarray]],
     ) -> tuple[np.ndarray, np.ndarray]:
-        """(T, D) -> (T, D), and the share of each position in it, (H, T, P + T); `pairs` are written."""
-        s, length = self.shape, len(x)
-        end = start + length
-        heads = over(block.qkv, x).reshape(length, -1, s.head).transpose(1, 0, 2)  # (H + 2 G, T, K)
-        q, k, v = np.split(heads, (s.heads, s.heads + s.pairs))
-        pairs[0, :, start:end] = self._turned(k, block.key_norm, start)
-        pairs[1, :, start:end] = v
-        q = self._turned(q, block.query_norm, start).reshape(s.pairs, -1, s.head)  # (G, H / G * T, K)
-        keys, values = pairs[0, :, :end], pairs[1, :, :end]
+        """(N, D) -> (N, D), and of the last text the share of each position in it, (H, T, P + T).
+
+        The texts' keys and values of the block, (2, G, context, K), are written.
+        """
+        s = self.shape
+        heads = over(block.qkv, x).reshape(len(x), -1, s.head)  # (N, H + 2 G, K)
+        q = _turned(heads[:, : s.heads], block.query_norm, angles)
+        k = _turned(heads[:, s.heads : -s.pairs], block.key_norm, angles)
+        v = heads[:, -s.pairs :]
+        seen = np.empty(q.shape, np.float32)
+        for (rows, start, end, _), pairs in texts:
+            pairs[0, :, start:end] = k[rows].transpose(1, 0, 2)
+            pairs[1, :, start:end] = v[rows].transpose(1, 0, 2)
+            seen[rows], shares = self._look(q[rows], pairs[:, :, :end], start)
+        return over(block.out, seen.reshape(len(x), -1)), shares
+
+    def _look(self, q: np.ndarray, pairs: np.ndarray, start: int) -> tuple[np.ndarray, np.ndarray]:
+        """Queries (T, H, K) into keys and values (2, G, P + T, K): (T, H, K), and shares (H, T, P + T)."""
+        s, (keys, values), length, end = self.shape, pairs, len(q), pairs.shape[2]
+        q = q.transpose(1, 0, 2).reshape(s.pairs, -1, s.head)  # (G, H / G * T, K)
         scores = (q @ keys.transpose(0, 2, 1)).reshape(s.heads, length, end) * np.float32(s.head**-0.5)
         if length > 1:
             scores[:, ~np.tri(length, end, start, dtype=bool)] = -np.inf
@@ -129,16 +183,7 @@ class TransformerStep:
         shares = np.exp(scores, out=scores)
         shares /= shares.sum(-1, keepdims=True)
         seen = (shares.reshape(s.pairs, -1, end) @ values).reshape(s.heads, length, s.head)
-        return over(block.out, seen.transpose(1, 0, 2).reshape(length, -1)), shares
-
-    def _turned(self, heads: np.ndarray, gain: np.ndarray | None, start: int) -> np.ndarray:
-        """Normed where the network does, and turned by the angles of their positions; (H, T, K)."""
-        if gain is not None:
-            heads = _normed(heads, gain)
-        half, end = self.shape.head // 2, start + heads.shape[1]
-        cos, sin = self.cos[start:end], self.sin[start:end]
-        a, b = heads[..., :half], heads[..., half:]
-        return np.concatenate((a * cos - b * sin, b * cos + a * sin), axis=-1)
+        return seen.transpose(1, 0, 2), shares
 
     def _feed_forward(self, block: _Block, x: np.ndarray) -> np.ndarray:
         x = over(block.up, x)
@@ -162,6 +207,15 @@ def _block(weights: Mapping[str, np.ndarray], index: int, precision: str) -> _Bl
         up=matrix(weights[at + "feed_forward.up.weight"], precision),
         down=matrix(weights[at + "feed_forward.down.weight"], precision),
     )
+
+
+def _turned(heads: np.ndarray, gain: np.ndarray | None, angles: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Heads (N, ., K), normed where the network does, and turned by the angles of their positions."""
+    if gain is not None:
+        heads = _normed(heads, gain)
+    (cos, sin), half = angles, heads.shape[-1] // 2
+    a, b = heads[..., :half], heads[..., half:]
+    return np.concatenate((a * cos - b * sin, b * cos + a * sin), axis=-1)
 
 
 def _normed(x: np.ndarray, gain: np.ndarray) -> np.ndarray:

@@ -9,8 +9,8 @@ Shapes: N ids of the row, B rows of a batch, T positions of a window
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,6 +29,19 @@ class Windows:
 
     def __len__(self) -> int:
         return max(1, len(self.ids) // self.length)
+
+    def of_length(self, length: int) -> Windows:
+        """The same row, read so many positions at a time, or as many as there are."""
+        return replace(self, length=max(1, min(length, len(self.ids) - 1)))
+
+    def documents(self, end: int | None) -> Iterator[np.ndarray]:
+        """The documents one by one, as they were packed: (T,) ids, the last of which is `end`."""
+        start = 0
+        for stop in (np.flatnonzero(self.ids == end) + 1).tolist():
+            yield np.asarray(self.ids[start:stop]).astype(np.int32)
+            start = stop
+        if start < len(self.ids):  # of a vocabulary without an end
+            yield np.asarray(self.ids[start:]).astype(np.int32)
 
     def scattered(self, indices: np.ndarray, shift: int) -> tuple[np.ndarray, np.ndarray]:
         """Tokens and those that follow them, (B, T) int64 each, of the windows of these numbers.

@@ -10,7 +10,7 @@ Shapes: N documents, T tokens, R resamples
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from math import exp, log
 from typing import NamedTuple, Protocol
 
@@ -23,6 +23,7 @@ from macaw.results.measures import Interval
 from macaw.results.text_scores import COUNTS, TextScores
 
 BLOCK = 1000  # tokens that are drawn together where there is one document only
+TOGETHER = 16_000  # tokens of short documents that are scored together
 _FEW = 10  # documents below which their bootstrap is too sure of itself
 
 
@@ -200,7 +201,7 @@ def score_texts(
     seed: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> TextScores:
-    """The scores of a model on labelled texts, as `Documents.items` gives them; read one at a time.
+    """The scores of a model on labelled texts, as `Documents.items` gives them; a few are held at a time.
 
     The end of each document is foretold too, where the vocabulary has one. `progress(done)` is called after
     each. Raises InputError when there is no text.
@@ -208,14 +209,41 @@ def score_texts(
     reads = model.vocabulary
     held = Likelihood(reads.kind, lossless=reads.lossless)
     began = time.monotonic()
+    for some in _together(reads, texts):
+        for one, logp in zip(some, _scored(model, [one.ids for one in some]), strict=True):
+            unknown = None if reads.unknown is None else one.ids == reads.unknown
+            held.add(one.label, one.text, logp, unknown=unknown)
+            if progress:
+                progress(len(held))
+    return held.scores(seconds=time.monotonic() - began, seed=seed)
+
+
+class _Read(NamedTuple):
+    label: str
+    text: str
+    ids: np.ndarray  # (T,) its end included
+
+
+def _together(reads: Reads, texts: Iterable[tuple[str, str]]) -> Iterator[list[_Read]]:
+    """The texts in order, as many at a time as have TOGETHER tokens; a longer one is alone or comes last."""
+    some: list[_Read] = []
+    tokens = 0
     for label, text in texts:
         ids = reads.encode(text)
-        whole = ids if reads.end is None else np.append(ids, np.int32(reads.end))
-        unknown = None if reads.unknown is None else whole == reads.unknown
-        held.add(label, text, model.score(whole), unknown=unknown)
-        if progress:
-            progress(len(held))
-    return held.scores(seconds=time.monotonic() - began, seed=seed)
+        some.append(_Read(label, text, ids if reads.end is None else np.append(ids, np.int32(reads.end))))
+        tokens += len(some[-1].ids)
+        if tokens >= TOGETHER:
+            yield some
+            some, tokens = [], 0
+    if some:
+        yield some
+
+
+def _scored(model: Scores, every: list[np.ndarray]) -> list[np.ndarray]:
+    """What the model says of each; one that reads many in one pass of its weights is asked of all at once."""
+    many = getattr(model, "scores", None)
+    found: list[np.ndarray] = many(every) if many else [model.score(ids) for ids in every]
+    return found
 
 
 def _checked(label: str, logp: np.ndarray) -> np.ndarray:

@@ -9,30 +9,41 @@ import hashlib
 import json
 import platform
 import subprocess
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from macaw import zoo
+from macaw.card import NAME as CARD
+from macaw.card import Card
 from macaw.data.examples import Examples
 from macaw.data.hashing import digests
 from macaw.data.masked import Legend, Masked, read_mask
 from macaw.data.objects import Annotated
 from macaw.files import cache_folder
 from macaw.machine import cpu_count, processor
-from macaw.model import Model
 from macaw.results.record import Record
 from macaw.runtime.graph import weights_file
 from macaw.tasks import TASKS
 
+_OF_TEXT = {".safetensors", ".json"}
 _SEED = 0  # of score_labels, where nobody asked for another
 
 
+class Recorded(Protocol):
+    """The part of a model that a record needs: one of pictures, or one that writes."""
+
+    card: Card
+    folder: Path
+    engine: str
+
+
 def record_of(
-    model: Model,
+    model: Recorded,
     data: str | Path,
     *,
     split: str,
@@ -61,13 +72,17 @@ def record_of(
     )
 
 
-def reference_of(model: Model) -> str:
+def reference_of(model: Recorded) -> str:
     """What loads a model from wherever one is: its application, its place on the Hub, or its whole path."""
     folder, source = model.folder.resolve(), str(model.card.training.get("source", ""))
+    own = [row.name for row in TASKS.values() if folder == (zoo.FOLDER / row.embedded).resolve()]
+    if own:  # rows may share one folder
+        return model.card.task if model.card.task in own else own[0]
     for row in TASKS.values():
-        if folder == (zoo.FOLDER / row.embedded).resolve():
-            return row.name
-    if source.startswith("hf:") and folder.is_relative_to(cache_folder().resolve()):
+        if folder.name in row.others and folder == (zoo.FOLDER / folder.name).resolve():
+            return folder.name
+    ours = folder.is_file() or (folder / CARD).is_file()  # not so of a language model of the Hub
+    if source.startswith("hf:") and (not ours or folder.is_relative_to(cache_folder().resolve())):
         return source  # what the cache holds can be made again from there
     return str(folder)
 
@@ -110,17 +125,35 @@ def content_of_masks(some: Masked, legend: Legend, names: tuple[str, ...]) -> st
     return hashlib.sha256(json.dumps(names).encode() + b"".join(parts)).hexdigest()
 
 
-def weights_of(model: Model) -> str:
+def content_of_texts(texts: Iterable[str]) -> str:
+    """SHA-256, hex, over the texts in order: the `key` of `Documents`, also of stories with their titles."""
+    total = hashlib.sha256()
+    for text in texts:
+        total.update(hashlib.sha256(text.encode()).digest())
+    return total.hexdigest()
+
+
+def weights_of(model: Recorded) -> str:
     """SHA-256, hex, over a model's weights, its class table, and how it is fed and read."""
-    card, place = model.card, model.folder
+    card = model.card
     how = json.dumps([card.names, card.prepare, card.decode], sort_keys=True)
     total = hashlib.sha256(how.encode())
-    # A model of one file has them inside; OpenVINO's is two
-    for path in [place, place.with_suffix(".bin")] if place.is_file() else [weights_file(place)]:
+    for path in _weights(model):
         if path.is_file():
             with open(path, "rb") as file:
                 total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()
+
+
+def _weights(model: Recorded) -> list[Path]:
+    """The files that decide a model's answers."""
+    place = model.folder
+    if place.is_file():  # a model of one file has them inside; OpenVINO's is two
+        return [place, place.with_suffix(".bin")]
+    if model.card.row.takes != "text":
+        return [weights_file(place)]
+    # A mixture's lie in the folders of its parts; what text is read by counts as well
+    return sorted(path for path in place.rglob("*") if path.suffix in _OF_TEXT and path.name != CARD)
 
 
 def _commit() -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from macaw import tasks
 from macaw.data.annotated import read_annotated
-from macaw.data.examples import SPLITS, listed
+from macaw.data.examples import SPLITS, count, listed
 from macaw.data.labelled import read_labelled
 from macaw.data.masked import read_mask
 from macaw.data.maskfolders import read_masked
@@ -65,7 +65,7 @@ def _labels(model: Model, wanted: Wanted) -> tuple[Any, Made]:
         raise InputError(
             f"'{wanted.data}' has {has} a picture, the model gives {gives}; use data of its kind"
         )
-    chosen = _split(labelled, wanted, labelled.notes)
+    chosen = split_to_score(labelled, wanted, labelled.notes)
     examples = labelled.splits[chosen]
     began, progress = time.monotonic(), wanted.watcher.read if wanted.watcher else None
     probs = model.probabilities(examples, batch=wanted.batch, progress=progress)
@@ -80,7 +80,7 @@ def _labels(model: Model, wanted: Wanted) -> tuple[Any, Made]:
 
 def _boxes(model: Model, wanted: Wanted) -> tuple[Any, Made]:
     annotated = read_annotated(wanted.data, names=model.card.names, val_share=wanted.share)
-    chosen = _split(annotated, wanted, annotated.notes)
+    chosen = split_to_score(annotated, wanted, annotated.notes)
     some = annotated.splits[chosen]
     if not some.count:
         raise InputError(
@@ -108,7 +108,7 @@ def _boxes(model: Model, wanted: Wanted) -> tuple[Any, Made]:
 
 def _mask(model: Model, wanted: Wanted) -> tuple[Any, Made]:
     masked = read_masked(wanted.data, names=model.card.names, val_share=wanted.share)
-    chosen = _split(masked, wanted, masked.notes)
+    chosen = split_to_score(masked, wanted, masked.notes)
     some = masked.splits[chosen]
     began, confusion = time.monotonic(), Confusion(model.card.names)
     for answer in model.stream(some.sources, batch=min(16, wanted.batch)):
@@ -132,7 +132,7 @@ def _points(model: Model, wanted: Wanted) -> tuple[Any, Made]:
             f"'{wanted.data}' has the points {listed(names)}, the model gives {listed(model.card.names)}; "
             "use data with the model's points, by the same names in the same order"
         )
-    chosen = _split(pointed, wanted, pointed.notes)
+    chosen = split_to_score(pointed, wanted, pointed.notes)
     some = pointed.splits[chosen]
     if pointed.skeleton is None or not some.count:
         raise InputError(
@@ -156,22 +156,23 @@ _SCORERS: dict[str, Callable[[Model, Wanted], tuple[Any, Made]]] = {
 }
 
 
-def _split(data: Any, wanted: Wanted, notes: Collection[str]) -> str:
+def split_to_score(data: Any, wanted: Wanted, notes: Collection[str], *, unit: str = "pictures") -> str:
     """The split to score; the user is told of it where that needs words."""
-    chosen, more = split_of(data, SPLITS.get((wanted.split or "").lower(), wanted.split))
+    chosen, more = split_of(data, SPLITS.get((wanted.split or "").lower(), wanted.split), unit=unit)
     if wanted.watcher:
         wanted.watcher.started((*notes, *more))
     return chosen
 
 
-def split_of(data: Any, wanted: str | None) -> tuple[str, tuple[str, ...]]:
+def split_of(data: Any, wanted: str | None, *, unit: str = "pictures") -> tuple[str, tuple[str, ...]]:
     """The split of a data set to score, and what the user should know of it. Raises InputError."""
     known = list(data.splits)
     if wanted is None:
         chosen = next((name for name in ("test", "val") if name in known), known[0])
         if chosen != "train":
             return chosen, ()
-        everything = f"no test and no val: all {len(data.splits[chosen]):,} pictures of train are scored"
+        size = count(len(data.splits[chosen]), unit.removesuffix("s"))
+        everything = f"no test and no val: all of train is scored, {size}"
         return chosen, (f"{everything}; a model that was trained on them is to be judged by --split val",)
     if wanted not in known:
         close = did_you_mean(wanted, [*known, "val"])  # val is carved out of data that has none

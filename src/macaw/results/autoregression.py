@@ -19,6 +19,7 @@ from macaw.errors import InputError
 from macaw.files import atomic_write
 from macaw.results.base import Result
 from macaw.results.evidence import listed, short
+from macaw.results.glance import Glance
 from macaw.results.turns import Turn
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Autoregression(Result):
     limit: int = 0  # tokens that were to be added at most
     ends: str = ""  # "end" or "limit": why nothing follows
     notes: tuple[str, ...] = ()  # a line for each thing that could not be shown, and why
+    inside: tuple[Glance, ...] = ()  # what the model and those beside it made of their past, at one turn
 
     def __post_init__(self) -> None:
         if self.ids.ndim != 1 or not 0 < len(self.turns) <= len(self.ids):
@@ -63,6 +65,9 @@ class Autoregression(Result):
             raise InputError(
                 f"the prompt is {self.given} of {len(self.ids)} tokens; it cannot be longer than the text"
             )
+        for one in self.inside:
+            if not 1 <= one.step <= len(self.turns):
+                raise InputError(f"turn {one.step} was looked into; the text has 1 to {len(self.turns)}")
 
     @property
     def prompt(self) -> str:
@@ -119,11 +124,12 @@ class Autoregression(Result):
             "running": listed(self.running),
             "bits": {name: short(bits) for name, bits in self.bits.items()},
             "turns": [{"turn": n, **turn.to_dict()} for n, turn in enumerate(self.turns, start=1)],
+            "inside": [one.to_dict() for one in self.inside],
             "notes": list(self.notes),
         }
 
     def plot(self) -> Image:
-        """One sheet: the text, the surprise of each token, and the first turns with their alternatives."""
+        """One sheet: the text, the surprise of each token, the last turns, what was made of the past."""
         from macaw.results.autoregression_sheet import draw_autoregression
 
         return draw_autoregression(self)

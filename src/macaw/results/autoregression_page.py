@@ -1,7 +1,8 @@
 """A text token by token as one self-contained HTML page; and the text alone as a piece of a page.
 
 Every token of the text leads to its turn: what the model expected there, what the settings kept and cut, what
-the models beside it expected, and which past tokens it depends on. Nothing loads, and no script runs.
+the models beside it expected, and which past tokens it depends on; one turn shows what was inside. Nothing
+loads, and no script runs.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from macaw.results.autoregression_words import (
     product,
 )
 from macaw.results.explanation_inside import section
+from macaw.results.glance_page import STYLE as INSIDE
+from macaw.results.glance_page import inside_section
 from macaw.results.page import document
 
 if TYPE_CHECKING:
@@ -41,8 +44,8 @@ def autoregression_page(why: Autoregression) -> str:
     return document(
         "One token at a time",
         header,
-        "\n".join((_text(why), _chain(why), _turns(why), _made(why))),
-        style=STYLE,
+        "\n".join(filter(None, (_text(why), _chain(why), _turns(why), inside_section(why), _made(why)))),
+        style=STYLE + INSIDE,
     )
 
 
@@ -125,7 +128,8 @@ def _made(why: Autoregression) -> str:
         "with the numbers that were left at its turn."
     )
     facts["Another branch"] = (
-        "From any of these turns, with any token: branch(model, text, turn, token), macaw.language.explorer."
+        "From any of these turns, with any token: macaw explain … --step 7 --token fox; in Python "
+        'explain(…, step=7, token="fox").'
     )
     items = "\n".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts.items())
     notes = "\n".join(f'<p class="note">{escape(note)}</p>' for note in why.notes)

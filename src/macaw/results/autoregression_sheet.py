@@ -1,4 +1,4 @@
-"""A text token by token as one picture: the text, the surprise of its tokens, and the last turns."""
+"""A text token by token as one picture: the text, the surprise of its tokens, the last turns, the inside."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from macaw.results.draw import (
     Style,
 )
 from macaw.results.explanation_sheet import GAP, MARGIN, TALL, WIDTH
+from macaw.results.glance_sheet import draw_inside
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -48,7 +49,7 @@ def draw_autoregression(why: Autoregression) -> Image:
     for words in (f"P = {product(why)}", compared(why)):
         sheet.text(MARGIN, y, sheet.fit(words, INNER, NOTE), style=NOTE)
         y += LINE
-    below = _turns(sheet, why, y + GAP / 2)
+    below = draw_inside(sheet, why, _turns(sheet, why, y + GAP / 2))
     return sheet.picture().crop((0, 0, WIDTH, round(below + MARGIN / 2)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from macaw.results.autoregression_words import HOW, asked, compared, effect, percent, power, product
+from macaw.results.glance_words import glanced
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -32,9 +33,17 @@ def plain(why: Autoregression) -> str:
         lines.append(
             f"  {mark}{place:3} {turn.name:{width}} {turn.bits:5.1f} bits  P = {power(total)}  ({rest})"
         )
-    return "\n".join(
-        [*lines, f"  P = {product(why)}", f"  {compared(why)}", *(f"  {note}" for note in why.notes)]
-    )
+    last = [f"P = {product(why)}", compared(why), *_inside(why), *why.notes]
+    return "\n".join([*lines, *(f"  {words}" for words in last)])
+
+
+def _inside(why: Autoregression) -> list[str]:
+    """What each model made of its past at one turn, in a line each."""
+    return [
+        f"{one.model} at turn {one.step}, {one.token}: {words}"
+        for one in why.inside
+        for words in glanced(one)
+    ]
 
 
 def coloured(why: Autoregression) -> Group:
@@ -46,7 +55,8 @@ def coloured(why: Autoregression) -> Group:
         turn_panel(turn, number, total)
         for number, (turn, total) in enumerate(zip(why.turns, why.running.tolist(), strict=True), start=1)
     ]
-    last = Text(f"P = {product(why)}\n{compared(why)}", style="dim")
+    words = [f"P = {product(why)}", compared(why), *_inside(why), *why.notes]
+    last = Text("\n".join(words), style="dim")
     return Group(shaded(why), Text(asked(why), style="dim"), *panels, last)
 
 

@@ -39,12 +39,14 @@ def plot_history(rows: Sequence[Mapping[str, float]]) -> Image:
     """Draw a training run from its rows, one for each epoch.
 
     Columns: `epoch`, `minutes` since the start, `loss`, `val_loss`, `val_error` (0..1), `rate` (learning
-    rate) and `pictures_per_second`; all but `epoch` may be missing, or NaN where nothing was measured. The
-    best validation error is marked. Raises InputError without a row, or without a curve to draw.
+    rate), `pictures_per_second` or `tokens_per_second`, and `bits_per_byte`; all but `epoch` may be missing,
+    or NaN where nothing was measured. The best validation error is marked. Raises InputError without a row,
+    or without a curve to draw.
     """
     if not rows:
         raise InputError("the history has no row; there is nothing to draw before the first epoch ends")
-    table = {name: _column(rows, name) for name in ("epoch", "minutes", "pictures_per_second")}
+    given = ("epoch", "minutes", "pictures_per_second", "tokens_per_second", "bits_per_byte")
+    table = {name: _column(rows, name) for name in given}
     table |= {curve.column: _column(rows, curve.column) for _, _, curves in PANELS for curve in curves}
     panels = [panel for panel in PANELS if any(np.isfinite(table[curve.column]).any() for curve in panel[2])]
     if not panels or not np.isfinite(table["epoch"]).all():
@@ -119,10 +121,10 @@ def _epoch_ticks(sheet: Sheet, box: Box, table: Mapping[str, np.ndarray]) -> Non
 
     epochs, minutes = table["epoch"], table["minutes"]
     low, high = _limits(epochs)
-    ticks = [
-        t for t in MaxNLocator(8, integer=True).tick_values(low, high) if low <= t <= high and t == round(t)
-    ]
-    if len(ticks) > 1 and ticks[0] - low > 0.45 * (ticks[1] - ticks[0]):
+    whole = high - low >= 2 or len(epochs) == 1  # a large text is read once, or in part
+    every = MaxNLocator(8, integer=whole).tick_values(low, high)
+    ticks = [t for t in every if low <= t <= high and (t == round(t) or not whole)]
+    if whole and len(ticks) > 1 and ticks[0] - low > 0.45 * (ticks[1] - ticks[0]):
         ticks.insert(0, low)
     ticks = ticks or [float(epochs[0])]  # a single epoch
     timed = np.isfinite(minutes)
@@ -142,17 +144,22 @@ def _headline(table: Mapping[str, np.ndarray]) -> str:
     errors = table["val_error"]
     if np.isfinite(errors).any():
         return f"Best validation error {100 * np.nanmin(errors):.1f} %"
+    bits = table.get("bits_per_byte")
+    if bits is not None and np.isfinite(bits).any():
+        return f"Best validation {np.nanmin(bits):.3f} bits per byte"
     losses = table["loss"][np.isfinite(table["loss"])]
     return f"Training loss {losses[-1]:.3f}" if len(losses) else "Training"
 
 
 def _summary(table: Mapping[str, np.ndarray]) -> str:
-    epochs, minutes, speed = (table[name] for name in ("epoch", "minutes", "pictures_per_second"))
-    parts = [f"{epochs.max():g} epochs" if epochs.max() != 1 else "1 epoch"]
+    epochs, minutes = table["epoch"], table["minutes"]
+    parts = [f"{epochs.max():.3g} epochs" if epochs.max() != 1 else "1 epoch"]
     if np.isfinite(minutes).any():
         parts.append(f"{np.nanmax(minutes):.1f} minutes")
-    if np.isfinite(speed).any():
-        parts.append(f"{np.nanmedian(speed):,.0f} pictures a second")
+    for unit in ("pictures", "tokens"):
+        speed = table.get(f"{unit}_per_second")
+        if speed is not None and np.isfinite(speed).any():
+            parts.append(f"{np.nanmedian(speed):,.0f} {unit} a second")
     return ", ".join(parts)
 
 

@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from macaw.results.mask_parity import MaskParity
     from macaw.results.parity import Parity
     from macaw.results.point_parity import PointParity
+    from macaw.results.text_parity import TextParity
 
 
 @dataclass(frozen=True, eq=False)
 class Exported(Result):
     """What `macaw.export` gives."""
 
-    path: Path  # the .onnx, or the .xml with its .bin beside it
-    size: int  # bytes, of both
+    path: Path  # the .onnx, the .xml with its .bin beside it, the .arpa, or the folder ending in .hf
+    size: int  # bytes, of all of it
     precision: str  # "float32" or "int8"
-    parity: Parity | BoxParity | MaskParity | PointParity | JointParity
+    parity: Parity | BoxParity | MaskParity | PointParity | JointParity | TextParity
 
     def __str__(self) -> str:
         return f"{self.path}  {self.precision}, {self.size / 1e6:.1f} MB\n{self.parity}"

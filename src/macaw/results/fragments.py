@@ -32,7 +32,7 @@ STYLE = """
 .ranking .track { grid-column: 2 / -1; margin-top: .2rem; border-top: .375rem solid var(--track); }
 .ranking .bar { display: block; margin-top: -.375rem; border-top: .375rem solid var(--pale); min-width: 1px; }
 .ranking .right .bar { border-color: var(--strong); }
-.drawn { display: block; width: 100%; height: auto; }
+img.drawn { display: block; width: 100%; height: auto; }
 """
 
 

@@ -13,7 +13,7 @@ from macaw.errors import DataError, InputError
 from macaw.results.measures import Interval
 
 FORMAT = 1
-USUAL = "onnxruntime"  # the engine that a command need not name
+USUAL = ("onnxruntime", "numpy")  # engines that a command need not name: of what sees, and of what writes
 DIGITS = 10  # of a row's name
 
 
@@ -61,7 +61,7 @@ class Record:
     def command(self) -> str:
         """What evaluates the same again, for a shell."""
         words = ["macaw", "evaluate", self.reference, self.path, "--split", self.split]
-        return shlex.join(words if self.engine == USUAL else [*words, "--engine", self.engine])
+        return shlex.join(words if self.engine in USUAL else [*words, "--engine", self.engine])
 
     def to_dict(self) -> dict[str, Any]:
         """Every field, with the format, the row's name and the command."""

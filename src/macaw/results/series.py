@@ -10,6 +10,7 @@ from macaw.results.record import Record
 from macaw.tasks import find
 
 HASH = 12  # digits of a hash that are shown
+_LOWER = ("NME", "failures", "bits per", "nats per", "perplexity")
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Series:
     def note(self) -> str:
         """What was scored, in a line."""
         last = self.records[-1]
-        return f"{last.task}, {last.count:,} examples, content {last.content[:HASH]}"
+        size = f"{last.count:,} example{'' if last.count == 1 else 's'}"
+        return f"{last.task}, {size}, content {last.content[:HASH]}"
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -64,8 +66,8 @@ class Series:
 
 
 def lower_is_better(metric: str) -> bool:
-    """Whether a smaller value of the metric is the better one: of errors, losses and failures it is."""
-    return metric.endswith(("error", "loss")) or metric.startswith(("NME", "failures"))
+    """Whether a smaller value of the metric is the better one: so of errors, losses, failures, surprise."""
+    return metric.endswith(("error", "loss")) or metric.startswith(_LOWER)
 
 
 def series_of(records: Iterable[Record]) -> list[Series]:

@@ -13,6 +13,7 @@ from typing import Any
 from macaw.errors import InputError, MacawError, MissingExtra, ModelError, UnknownName, storage_errors
 from macaw.runtime.hubfiles import (
     CONFIG,
+    OF_TEXT,
     PROCESSORS,
     README,
     Checkpoint,
@@ -76,7 +77,7 @@ def _wanted(name: str, listed: set[str]) -> list[str]:
     weights = weight_files(listed)
     if not weights:
         raise no_weights(name, listed)
-    return [*sorted({CONFIG, *PROCESSORS, README} & listed), *sorted(weights)]
+    return [*sorted({CONFIG, *PROCESSORS, *OF_TEXT, README} & listed), *sorted(weights)]
 
 
 _OF_THE_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS})

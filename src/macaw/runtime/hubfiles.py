@@ -23,6 +23,10 @@ SCHEME = "hf:"
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
 PROCESSORS = ("processor_config.json", "preprocessor_config.json")  # the first has it below "image_processor"
 README = "README.md"
+TOKENIZER = "tokenizer.json"
+ROLES = ("tokenizer_config.json", "special_tokens_map.json")  # which tokens begin and end a text
+DRAWING = "generation_config.json"  # how its makers draw from it
+OF_TEXT = (TOKENIZER, *ROLES, DRAWING)  # what a language model has beside its weights
 _REPO = re.compile(r"\w[\w.-]{0,95}(/\w[\w.-]{0,95})?")
 _COMMIT, _START = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{7,40}")
 _PICKLES = frozenset({".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle"})
@@ -103,6 +107,23 @@ def in_cache(reference: Reference) -> Checkpoint | None:
     notes = () if reference.revision else (note,)
     folder = _store(reference.repo) / "snapshots" / commit
     return _read(folder, source, reference.repo, commit=commit, notes=notes)
+
+
+def config_of(reference: Reference) -> dict[str, Any]:
+    """What the config.json of a checkpoint says, whatever else of it is there; {} where it is not here.
+
+    Raises ModelError for one that is damaged.
+    """
+    commit = "" if reference.folder else _commit(reference)
+    cached = _store(reference.repo) / "snapshots" / commit if commit else None
+    folder = reference.folder or cached
+    return _values(folder / CONFIG) if folder and (folder / CONFIG).is_file() else {}
+
+
+def values_of(found: Checkpoint, name: str) -> dict[str, Any]:
+    """What another of a checkpoint's files of JSON says; {} where it has none. Raises ModelError."""
+    path = found.folder / name
+    return _values(path) if path.is_file() else {}
 
 
 def hub_cache() -> Path:

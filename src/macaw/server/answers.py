@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field
 
 from macaw.results.labels import SHOWN
 
+MILLISECONDS = "From the request's head to this answer."
+
 
 class Asked(BaseModel):
     """The query of a request: what every application takes."""
@@ -23,7 +25,7 @@ class Answer(BaseModel):
 
     source: str = Field(description="The file's name as the form gives it, or nothing.")
     model: str
-    milliseconds: float = Field(description="From the request's head to this answer.")
+    milliseconds: float = Field(description=MILLISECONDS)
 
     @classmethod
     def of(cls, answer: Any, asked: Any, **spent: Any) -> Answer:
@@ -190,7 +192,8 @@ class Served(BaseModel):
 
     name: str = Field(description="What the query parameter `model` chooses it by.")
     card: str = Field(description="What its card calls it.")
-    classes: int
+    classes: int | None = Field(None, description="How many it tells apart, of one that looks at pictures.")
+    tokens: int | None = Field(None, description="How many its vocabulary has, of one that writes.")
 
 
 class TaskAnswer(BaseModel):
@@ -213,6 +216,8 @@ class Health(BaseModel):
     queue: int = Field(description="How many of those there may be.")
     pictures: int = Field(description="Computed since the start.")
     batches: int = Field(description="In which they were computed.")
+    texts: int = Field(description="Written or scored since the start.")
+    tokens: int = Field(description="That were made for them.")
     models: list[str]
     uptime: float = Field(description="Seconds.")
 

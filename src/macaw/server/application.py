@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import HTMLResponse, JSONResponse
-from starlette.requests import ClientDisconnect
 
 from macaw import __version__
 from macaw.server.answers import ANSWERS, ErrorAnswer, Health, Served, TaskAnswer
-from macaw.server.forms import FORM, PLAIN, check_content, read_body, uploads_in
+from macaw.server.arrivals import arrived
+from macaw.server.forms import FORM, PLAIN, check_content, uploads_in
 from macaw.server.hosting import Hosted, House
 from macaw.server.limits import Refusal
+from macaw.server.openai import add_openai
 from macaw.server.page import page
 from macaw.server.refusals import STATUSES, answer_errors
+from macaw.server.text_answers import TEXTS
+from macaw.server.texts import add_texts
 from macaw.tasks import Task
 
 Log = Callable[[str], None]
@@ -53,7 +57,12 @@ def build(house: House, log: Log | None = None) -> FastAPI:
         telemetry=SILENT,
     )
     for row in house.rows:
-        _add_task(api, house, row)
+        if row.gives in TEXTS:
+            add_texts(api, house, row)
+        else:
+            _add_task(api, house, row)
+    if house.writers:
+        add_openai(api, house)
     _add_state(api, house)
     answer_errors(api)
     api.add_middleware(_Door, house=house, log=log)
@@ -97,19 +106,11 @@ def _add_task(api: FastAPI, house: House, row: Task) -> None:
 
 async def _answers(request: Request, house: House, hosted: Hosted) -> list[Any]:
     """The answer to each picture of a request, in the time there is for it. Raises Refusal, InputError."""
-    limits, head = house.limits, request.headers
+    limits, kind = house.limits, request.headers.get("content-type", "")
     end = asyncio.get_running_loop().time() + limits.timeout
+    body = await arrived(request, limits, end)
     try:
         async with asyncio.timeout_at(end):
-            body = await read_body(request.stream(), head.get("content-length", ""), limits)
-    except TimeoutError:
-        words = f"the body did not arrive within {limits.timeout:g} s"
-        raise Refusal(408, "slow_body", words, "send a smaller picture") from None
-    except ClientDisconnect:
-        raise Refusal(400, "gone", "the client left before its request was there", "send it again") from None
-    try:
-        async with asyncio.timeout_at(end):
-            kind = head.get("content-type", "")
             # A large form in a thread: to take it apart copies it, and the loop must not wait for that
             if len(body) > _AT_ONCE:
                 uploads = await asyncio.to_thread(uploads_in, body, kind, limits)
@@ -132,7 +133,12 @@ def _add_state(api: FastAPI, house: House) -> None:
     for path in ("/", "/docs"):
         api.add_api_route(path, index, methods=["GET"], include_in_schema=False)
 
-    @api.get("/tasks", summary="The applications and the models that serve them.", operation_id="tasks")
+    @api.get(
+        "/tasks",
+        summary="The applications and the models that serve them.",
+        response_model_exclude_none=True,
+        operation_id="tasks",
+    )
     async def tasks() -> list[TaskAnswer]:
         return [_task_answer(house, row) for row in house.rows]
 
@@ -143,13 +149,15 @@ def _add_state(api: FastAPI, house: House) -> None:
         operation_id="health",
     )
     async def health() -> JSONResponse:
+        computed: Counter[str] = Counter()
+        for one in house.hosted:
+            computed.update(one.computed)
         state = Health(
             live=True,
             ready=not house.stopping,
             waiting=house.accepted,
             queue=house.limits.queue,
-            pictures=sum(one.batches.pictures for one in house.hosted),
-            batches=sum(one.batches.batches for one in house.hosted),
+            **{what: computed[what] for what in ("pictures", "batches", "texts", "tokens")},
             models=[one.name for one in house.hosted],
             uptime=round(time.monotonic() - house.began, 3),
         )
@@ -158,9 +166,7 @@ def _add_state(api: FastAPI, house: House) -> None:
 
 def _task_answer(house: House, row: Task) -> TaskAnswer:
     able = [one for one in house.hosted if one.task.name == row.name]
-    models = [
-        Served(name=one.name, card=one.model.card.name, classes=len(one.model.card.names)) for one in able
-    ]
+    models = [Served(name=one.name, card=one.card.name, **one.size) for one in able]
     words = {"alias": row.alias, "does": row.does, "takes": row.takes, "gives": row.gives}
     return TaskAnswer(name=row.name, models=models, **words)
 

@@ -16,6 +16,7 @@ from macaw.server.limits import Limits, Refusal
 
 FORM = "multipart/form-data"
 PLAIN = "application/octet-stream"
+LESS = "send a smaller picture, or fewer in one form"
 
 
 class Upload(NamedTuple):
@@ -40,23 +41,28 @@ def check_content(content: str) -> None:
     raise Refusal(415, "wrong_content", found, hint)
 
 
-async def read_body(chunks: AsyncIterator[bytes], declared: str, limits: Limits) -> bytes:
-    """The whole body, or a refusal as soon as it is too large; `declared` is its Content-Length, if known."""
+async def read_body(
+    chunks: AsyncIterator[bytes], declared: str, limits: Limits, *, less: str = LESS
+) -> bytes:
+    """The whole body, or a refusal as soon as it is too large; `declared` is its Content-Length, if known.
+
+    `less` is what a refusal advises.
+    """
     if declared.isdecimal() and int(declared) > limits.max_bytes:
-        raise _too_long(int(declared), limits)
+        raise _too_long(int(declared), limits, less)
     parts, size = [], 0
     async for chunk in chunks:
         size += len(chunk)
         if size > limits.max_bytes:
-            raise _too_long(size, limits)
+            raise _too_long(size, limits, less)
         parts.append(chunk)
-    if not size:
-        raise Refusal(422, "bad_picture", "the request has no body", "send the bytes of a picture, or a form")
     return b"".join(parts)
 
 
 def uploads_in(body: bytes, content: str, limits: Limits) -> list[Upload]:
     """The files of a body, in their order: of a form at least one and at most `limits.max_files`."""
+    if not body:
+        raise Refusal(422, "bad_picture", "the request has no body", "send the bytes of a picture, or a form")
     head = _head(content)
     if head.get_content_type() != FORM:
         return [Upload("", body)]
@@ -105,6 +111,6 @@ def _bad_form(why: str) -> Refusal:
     )
 
 
-def _too_long(size: int, limits: Limits) -> Refusal:
+def _too_long(size: int, limits: Limits, less: str) -> Refusal:
     words = f"the body has {size:,} bytes or more, and this server takes {limits.max_bytes:,}"
-    return Refusal(413, "too_many_bytes", words, "send a smaller picture, or fewer in one form")
+    return Refusal(413, "too_many_bytes", words, less)

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from macaw import __version__
 from macaw.results.page import document
-from macaw.server.hosting import Hosted, House
+from macaw.server.hosting import Host, House
 from macaw.server.limits import Limits
 from macaw.server.refusals import STATUSES
+from macaw.server.text_page import WORDINGS, compatible, form, ways
 from macaw.tasks import Task
 
 STYLE = """
@@ -26,7 +27,13 @@ td { overflow-wrap: anywhere; }
 form { display: flex; flex-wrap: wrap; gap: .75rem; align-items: center; padding: 1rem; margin-top: 1.25rem;
   background: var(--raised); border: 1px solid var(--line); border-radius: .375rem; }
 form label { flex: 1 1 16rem; min-width: 0; }
-input { display: block; max-width: 100%; margin-top: .35rem; font: inherit; font-size: .875rem; }
+input, textarea { display: block; max-width: 100%; margin-top: .35rem; font: inherit; font-size: .875rem; }
+form.text { align-items: end; }
+form.text label { flex: 1 1 8rem; font-size: .875rem; }
+form.text .wide { flex-basis: 100%; font-size: inherit; }
+form.text input, textarea { width: 100%; padding: .4rem .6rem; color: inherit; background: var(--paper);
+  border: 1px solid var(--line); border-radius: .25rem; }
+textarea { resize: vertical; font-size: 1rem; }
 button { font: inherit; font-weight: 600; padding: .45rem 1.1rem; border: 0; border-radius: .375rem;
   background: var(--strong); color: var(--paper); cursor: pointer; }
 @media (min-width: 44rem) { body { padding: 4rem 2.5rem 5rem; } }
@@ -37,6 +44,8 @@ LIMITS = {
     "max_bytes": ("bytes of a request", 413),
     "max_pixels": ("pixels of a picture", 413),
     "max_files": ("pictures in one form", 413),
+    "max_prompt": ("bytes of the prompts in a request", 413),
+    "max_tokens": ("tokens made for a request", 422),
     "timeout": ("seconds for a request", 504),
     "queue": ("requests that wait at once", 429),
     "batch": ("pictures computed together", None),
@@ -110,6 +119,8 @@ def page(house: House, base: str) -> str:
 <p class="lede">What <code>macaw run</code> says, over HTTP. Nothing is stored, and nothing leaves this
 machine.</p>"""
     tasks = "\n".join(_task(house, row, base) for row in house.rows)
+    if house.writers:
+        tasks += "\n" + compatible(base, house.writers[0].name)
     main = f"""{tasks}
 <section aria-labelledby="routes">
 <h2 id="routes">Everything else</h2>
@@ -127,22 +138,35 @@ machine.</p>"""
 
 def _task(house: House, row: Task, base: str) -> str:
     able = [one for one in house.hosted if one.task.name == row.name]
-    url = escape(f"{base}/{row.name}")
+    url = f"{base}/{row.name}"
+    written = row.gives in WORDINGS
+    return f"""<section class="row" aria-labelledby="{row.name}">
+<h2 id="{row.name}">{escape(row.name)}</h2>
+<p>{escape(row.does)}</p>
+{form(row) if written else _form(row)}
+{ways(row, url) if written else _ways(row, escape(url))}
+<h3>Models</h3>
+{_table(("model", "its card says", *able[0].size), map(_model, able))}
+</section>"""
+
+
+def _form(row: Task) -> str:
+    return f"""<form method="post" action="/{row.name}" enctype="multipart/form-data">
+<label>A {escape(row.takes)}, or several
+<input type="file" name="file" accept="image/*" multiple required></label>
+<button>Ask</button>
+</form>"""
+
+
+def _ways(row: Task, url: str) -> str:
+    """How to ask for pictures from a terminal and from Python, and what comes back."""
     python = f"""from urllib.request import Request, urlopen
 
 picture = open("photo.jpg", "rb").read()
 request = Request("{url}", picture, {{"Content-Type": "image/jpeg"}})
 print(urlopen(request).read().decode())"""
     told = TOLD[row.gives]
-    return f"""<section class="row" aria-labelledby="{row.name}">
-<h2 id="{row.name}">{escape(row.name)}</h2>
-<p>{escape(row.does)}</p>
-<form method="post" action="/{row.name}" enctype="multipart/form-data">
-<label>A {escape(row.takes)}, or several
-<input type="file" name="file" accept="image/*" multiple required></label>
-<button>Ask</button>
-</form>
-<h3>From a terminal</h3>
+    return f"""<h3>From a terminal</h3>
 <pre tabindex="0"><code>curl -F file=@photo.jpg {url}
 curl -F file=@one.jpg -F file=@two.jpg "{url}{told.query}"</code></pre>
 <h3>From Python</h3>
@@ -150,10 +174,7 @@ curl -F file=@one.jpg -F file=@two.jpg "{url}{told.query}"</code></pre>
 <h3>The answer</h3>
 <p>An object for one {escape(row.takes)}; for a form with several, a list of them in their order.
 {told.words}The parameter <code>model</code> says which of the models.</p>
-<pre tabindex="0"><code>{escape(told.answer)}</code></pre>
-<h3>Models</h3>
-{_table(("model", "its card says", "classes"), map(_model, able))}
-</section>"""
+<pre tabindex="0"><code>{escape(told.answer)}</code></pre>"""
 
 
 def _route(route: tuple[str, str]) -> tuple[str, str]:
@@ -161,9 +182,8 @@ def _route(route: tuple[str, str]) -> tuple[str, str]:
     return f'<a href="{path}"><code>{path}</code></a>', words
 
 
-def _model(one: Hosted) -> tuple[str, ...]:
-    card = one.model.card
-    return f"<code>{escape(one.name)}</code>", escape(card.name), f"{len(card.names):,}"
+def _model(one: Host) -> tuple[str, ...]:
+    return f"<code>{escape(one.name)}</code>", escape(one.card.name), *(f"{n:,}" for n in one.size.values())
 
 
 def _limits(limits: Limits) -> Iterable[tuple[str, ...]]:

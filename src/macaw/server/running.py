@@ -14,6 +14,7 @@ from macaw.errors import InputError, MissingExtra
 from macaw.server.limits import Limits
 
 if TYPE_CHECKING:
+    from macaw.language.writer import Writer
     from macaw.model import Model
     from macaw.server.application import Log
     from macaw.server.hosting import House
@@ -22,19 +23,20 @@ _EVERYWHERE = {"0.0.0.0", "::", ""}
 
 
 def serve(
-    models: Sequence[str | Path | Model] = (),
+    models: Sequence[str | Path | Model | Writer] = (),
     *,
     host: str = "127.0.0.1",
     port: int = 8000,
     limits: Limits | None = None,
-    engine: str = "onnxruntime",
+    engine: str | None = None,
     download: bool = False,
     quiet: bool = False,
 ) -> None:
     """Serve models over HTTP until SIGTERM or Ctrl-C; without a model, those of all applications.
 
-    `models` are what `macaw.load` takes; a request chooses among several by name. Only with `download` is a
-    checkpoint of the Hub fetched. Port 0 is any that is free.
+    `models` are what `macaw.load` takes; a request chooses among several by name. Where several are served,
+    `engine` is for those that have it. Only with `download` is a checkpoint of the Hub fetched. Port 0 is any
+    that is free.
     The address is printed on standard output, and a line for each request on standard error unless `quiet`.
     Everything accepted before the signal is answered, then this returns; a second signal ends the process.
 
@@ -59,10 +61,10 @@ def serve(
 
 
 def app(
-    models: Sequence[str | Path | Model] = (),
+    models: Sequence[str | Path | Model | Writer] = (),
     *,
     limits: Limits | None = None,
-    engine: str = "onnxruntime",
+    engine: str | None = None,
     log: Log | None = None,
 ) -> Any:
     """The same as an ASGI application, for another server: `uvicorn macaw.server:app --factory`.
@@ -76,7 +78,11 @@ def app(
 
 
 def _house(
-    models: Sequence[str | Path | Model], limits: Limits | None, engine: str, *, download: bool = False
+    models: Sequence[str | Path | Model | Writer],
+    limits: Limits | None,
+    engine: str | None,
+    *,
+    download: bool = False,
 ) -> House:
     """The opened models, after a look whether there is what serves them."""
     try:

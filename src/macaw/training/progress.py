@@ -21,8 +21,8 @@ class Watcher(Protocol):
         """Now and then, with what was found or decided, in a line."""
         return
 
-    def read(self, done: int, total: int) -> None:
-        """Now and then while pictures are read."""
+    def read(self, done: int, total: int, unit: str = "pictures") -> None:
+        """Now and then while pictures, or other units, are read; a total of 0 is not known."""
         return
 
     def step(self, progress: float, row: dict[str, float]) -> None:
@@ -82,8 +82,8 @@ class Bar(Watcher):
     def said(self, words: str) -> None:
         self._console.print(words)
 
-    def read(self, done: int, total: int) -> None:
-        words = f"{done:,} of {total:,} pictures"
+    def read(self, done: int, total: int, unit: str = "pictures") -> None:
+        words = f"{done:,} of {total:,} {unit}" if total else f"{done:,} {unit}"
         self._bar.update(self._line, completed=done / max(1, total), words=words)
 
     def step(self, progress: float, row: dict[str, float]) -> None:
