@@ -69,7 +69,7 @@ TOLD: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 TEXT_NAMES = ("turns", "past", "kept", "contest", "parrot")
 WRITERS = ("complete-ngram", "complete-lstm", "complete")  # the three ways to P(next | past)
-KEPT = (  # what is done to one distribution
+KEPT: tuple[dict[str, Any], ...] = (  # what is done to one distribution
     {"temperature": 1.0, "top_p": 1.0},
     {"temperature": 0.5, "top_p": 1.0},
     {"temperature": 1.0, "top_p": 0.6},
@@ -188,7 +188,7 @@ def contest() -> Image:
     why = read("complete", BOOK, beside=WRITERS[:2], by="turns")
     turns = why.turns[:-1]  # without the one that was drawn
     costs = {"complete": [turn.bits for turn in turns]}
-    costs |= {one.name: [t.opinions[n].bits for t in turns] for n, one in enumerate(turns[0].opinions)}
+    costs |= {name: [turn.opinions[n].bits for turn in turns] for n, name in enumerate(WRITERS[:2])}
     sheet, place = Sheet(WIDTH, 450), Box(MARGIN + 30, 110, WIDTH - 2 * MARGIN - 30, 240)
     sheet.text(MARGIN, 40, "Surprise of each token, in bits", style=LARGE)
     axes = sheet.axes(place)

@@ -23,11 +23,13 @@ COMMANDS = [
 ]  # fmt: skip
 PAGES = (
     "start", "train", "detect", "segment", "keypoints", "join", "video", "medical", "aerial", "driving",
-    "models", "explain", "check", "serve",
+    "complete", "story", "models", "explain", "check", "serve",
 )  # as one reads them  # fmt: skip
 GUIDES = [ROOT / "docs" / "guide" / f"{name}.md" for name in PAGES]
-# Followed by tests of their own: test_guides_of_places, test_video, test_join and guide/test_recipes
-FOLLOWED = {"detect", "segment", "keypoints", "join", "video", "medical", "aerial", "driving"}
+# Followed by tests of their own: test_guides_of_places, test_video, test_join, and those of tests/guide
+FOLLOWED = {
+    "detect", "segment", "keypoints", "join", "video", "medical", "aerial", "driving", "complete", "story",
+}  # fmt: skip
 
 
 HERE = {"tabby": "disc", "Egyptian cat": "cross"}  # classes of the guides, and of the little model

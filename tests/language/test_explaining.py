@@ -94,7 +94,11 @@ def test_an_n_gram_is_learned_from_the_data_to_stand_beside(
 
 def test_another_model_is_asked_by_its_folder(written: Written):
     why = explained(written, "transformer", beside=[written("recurrent"), written("ngram")])
-    assert [one.name for one in why.turns[0].opinions] == ["tiny-recurrent", "tiny-ngram"]
+    assert [one.name for one in why.turns[0].opinions] == ["LSTM", ngram_of(written)]
+    twice = explained(written, "transformer", beside=[written("ngram"), written("ngram", "story")])
+    assert [one.name for one in twice.turns[0].opinions] == [
+        f"{ngram_of(written)} {written('ngram', task)}" for task in ("complete", "story")
+    ]
     alone = explained(written, "transformer", beside=())
     assert alone.turns[0].opinions == () and alone.notes == ()
 

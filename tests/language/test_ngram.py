@@ -384,3 +384,10 @@ def test_a_large_text_is_counted_alike_by_the_loops(monkeypatch):
     for ours, theirs in zip(fast.parts.logp, slow.parts.logp, strict=True):
         np.testing.assert_array_equal(ours, theirs)
     np.testing.assert_array_equal(fast.score(documents[0]), slow.score(documents[0]))
+
+
+@pytest.mark.parametrize("form", ["whole", "small"])
+def test_equal_models_are_equal_files(form: str, tmp_path: Path):
+    folders = [words()[2].save(tmp_path / name, form=form) for name in ("one", "other")]
+    one, other = ((folder / "model.safetensors").read_bytes() for folder in folders)
+    assert one == other

@@ -16,6 +16,7 @@ import numpy as np
 
 from macaw.errors import ModelError, storage_errors
 
+_NOTES = "notes"
 _TYPES = {
     "U8": np.uint8, "U16": np.uint16, "U32": np.uint32, "I32": np.int32, "I64": np.int64,
     "F32": np.float32, "F64": np.float64,
@@ -26,8 +27,10 @@ def save_arrays(path: Path, arrays: dict[str, np.ndarray], notes: dict[str, str]
     """Write the file into a folder that takes its place later. Raises StorageError."""
     from safetensors.numpy import save_file
 
+    # As one note: the library writes several in an order of chance, and equal models would differ
+    told = {_NOTES: json.dumps(notes, sort_keys=True)}
     with storage_errors(path):
-        save_file({name: np.ascontiguousarray(one) for name, one in arrays.items()}, path, metadata=notes)
+        save_file({name: np.ascontiguousarray(one) for name, one in arrays.items()}, path, metadata=told)
     return path
 
 
@@ -38,7 +41,7 @@ def map_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         size = int.from_bytes(data[:8], "little")
         header = json.loads(data[8 : 8 + size])
-        notes = header.pop("__metadata__", {})
+        notes = json.loads(header.pop("__metadata__", {}).get(_NOTES, "{}"))
         return {name: _array(data, 8 + size, one) for name, one in header.items()}, notes
     except FileNotFoundError:
         raise ModelError(f"'{path.parent}' has no {path.name}; restore the folder, or train again") from None

@@ -50,7 +50,7 @@ def beside(
     """
     if asked is not None:
         some = [asked] if isinstance(asked, str | Path) else asked
-        return Beside({Path(one).name: open_model(_place(one)) for one in some})
+        return Beside(named({str(one): open_model(_place(one)) for one in some}))
     model = writer.model
     if isinstance(model, Mixture):
         return Beside(named({str(place): part for place, part in enumerate(model.models, start=1)}))

@@ -64,6 +64,10 @@ section > p + p { margin-top: .75rem; }
 .alts thead th + th { text-align: right; padding: 0 0 0 .5rem; }
 .alts .w { width: 26%; }
 .alts .n { width: 4.75rem; }
+.alts.many { min-width: 24rem; }
+.alts.many .w { width: 11%; }
+.alts.many .n { width: 4.25rem; }
+.scroll { overflow-x: auto; }
 .alts td.tracks { padding-left: 0; text-align: left; }
 .alts .came th, .alts .came td { font-weight: 600; }
 .alts .off { color: var(--muted); font-size: .75rem; }

@@ -64,10 +64,11 @@ def _table(turn: Turn) -> str:
     others = "".join(f'<th scope="col" class="n">{escape(one.name)}</th>' for one in turn.opinions)
     warped = '<th scope="col" class="n">after</th>' if turn.rules else ""
     rows = "\n".join(_row(turn, place) for place in range(len(turn.names)))
+    kind = "alts many" if len(turn.opinions) + bool(turn.rules) > 2 else "alts"
     return (
-        '<table class="alts"><thead><tr><th scope="col">token</th><th class="w"></th>'
+        f'<div class="scroll"><table class="{kind}"><thead><tr><th scope="col">token</th><th class="w"></th>'
         f'<th scope="col" class="n">model</th>{warped}{others}</tr></thead>\n'
-        f"<tbody>\n{rows}\n</tbody></table>"
+        f"<tbody>\n{rows}\n</tbody></table></div>"
     )
 
 
