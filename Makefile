@@ -12,7 +12,7 @@ tour:  env-tour  ## see every application at work on photographs: an HTML report
 	@.venv/bin/macaw tour
 
 test:  env-dev   ## the test suite
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n 2 --dist loadfile
 
 check: env-dev   ## style, types, import layers, generated pages
 	@.venv/bin/python -m ruff check

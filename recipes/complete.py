@@ -2,7 +2,6 @@
 
     python -m recipes.complete --network transformer --minutes 65
     python -m recipes.complete --network recurrent --minutes 65 --vocabulary src/macaw/zoo/complete
-    python -m recipes.complete --network recurrent --minutes 35 --start src/macaw/zoo/complete-lstm --out LSTM
     python -m recipes.complete --network ngram --vocabulary src/macaw/zoo/complete
 
 `val` of the novels chooses the best weights; `test`, three whole books, is scored once, at the end, and so
@@ -91,7 +90,6 @@ def main() -> None:
     parser.add_argument("--network", choices=FOLDERS, required=True)
     parser.add_argument("--minutes", type=float, default=65)
     parser.add_argument("--vocabulary", type=Path, help="a model's folder; else one is learned")
-    parser.add_argument("--start", type=Path, help="a model's folder to go on from")
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--out", type=Path)
     parser.add_argument("--finish", action="store_true", help="only complete the card")
@@ -99,15 +97,13 @@ def main() -> None:
     out, network = asked.out or zoo.FOLDER / FOLDERS[asked.network], asked.network
     command = f"python -m recipes.complete --network {network}"
     command += "" if network == "ngram" else f" --minutes {asked.minutes:g}"
-    command += f"; before it: {Card.load(asked.start).training['command']}" if asked.start else ""
     if not asked.finish:
         texts, place = corpus(asked.data, times=1 if network == "ngram" else 4), asked.vocabulary
-        if place is None and asked.start is None:
+        if place is None:
             place = out.with_name(f"{out.name}.vocabulary")
             Vocabulary.learn(texts.splits["train"], "pieces", size=TOKENS).save(place)
         given = {} if network == "ngram" else {"minutes": asked.minutes}
-        start = {"start": asked.start} if asked.start else {"vocabulary": place, **OPTIONS[network]}
-        options = Options.of(network=network, **start, **given)
+        options = Options.of(network=network, vocabulary=place, **given, **OPTIONS[network])
         with Bar() as bar:
             row, began = tasks.find("complete"), time.monotonic()
             fit(row, texts, Stage(out), options=options, watcher=bar, began=began)

@@ -14,7 +14,7 @@ from macaw import __version__
 from macaw.errors import InputError, MacawError, ModelError, UnknownName
 from macaw.files import atomic_write
 from macaw.server.limits import Limits
-from macaw.terminal import complain, note, show, show_json, with_stdin
+from macaw.terminal import complain, note, show, show_json, show_result, with_stdin
 
 STOPPED = 128 + signal.SIGINT  # the exit code of Ctrl-C
 
@@ -105,13 +105,14 @@ def run(  # noqa: PLR0913  (an option each)
     With --json, a line of JSON each. An input that cannot be read is named on standard error and the rest
     goes on; the exit code is then 3. Ctrl-C ends a camera.
     """
+    from macaw import verbs
     from macaw.data.camera import is_camera
 
     opened = _opened(model, folder, engine, download=download)
     asked: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "seed": seed, "limit": limit}
     asked |= {"stop": stop, "count": count, **dict(_setting(words) for words in set_ or [])}
     asked = {name: value for name, value in asked.items() if value is not None}
-    if opened.card.row.takes == "text":
+    if isinstance(opened, verbs.LoadedWriter):
         from macaw.transcript import Wanted, write_out
 
         if write_out(opened, inputs or [], asked, Wanted(score, save, json_)):
@@ -121,7 +122,7 @@ def run(  # noqa: PLR0913  (an option each)
         name = wrong[0].replace("_", "-")
         raise UnknownName(f"--{name} is for text, which '{opened.card.task}' does not take; leave it out")
     if not inputs:
-        raise InputError(f"'{opened.card.task}' wants a {opened.card.row.takes}; name one, or a folder")
+        raise UnknownName(f"missing argument 'INPUTS': '{opened.card.task}' wants one; see macaw run --help")
     bad: list[InputError] = []
 
     def refuse(problem: InputError) -> None:
@@ -313,7 +314,8 @@ def explain(  # noqa: PLR0913  (an option each)
     if json_:
         show_json({**why.to_dict(), "path": str(out)})
     else:
-        show(f"{why}\n\n{out}")
+        show_result(why)
+        show(f"\n{out}")
 
 
 @app.command()
@@ -537,7 +539,9 @@ def _opened(model: str, folder: str | None, engine: str | None, *, download: boo
     if folder is None:
         return load(model)
     row, opened = tasks.find(model), load(folder)
-    if opened.card.row.takes == "text" == row.takes:  # what goes on with texts can tell stories, if not well
+    if (
+        isinstance(opened, verbs.LoadedWriter) and row.takes == "text"
+    ):  # what goes on with texts can tell stories, if not well
         return verbs.load(folder, engine=engine, note=note, task=row.name)
     if opened.card.task != row.name:
         raise ModelError(f"'{folder}' is a model for {opened.card.task}; give one for {row.name}")

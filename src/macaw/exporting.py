@@ -113,7 +113,7 @@ def _proof(model: Model, data: str | Path | None, precision: str) -> Proof:
         if read := _PROOFS.get(tasks.find(model.card.task).gives):
             return read(data, names, calibrated=calibrated)
         return proof_of(data, names, multi=model.card.decode["multi"], calibrated=calibrated)
-    found, _ = at_hand(SAMPLES)
+    found, _ = at_hand(name for name, sample in SAMPLES.items() if sample.kind == "picture")
     return proof_without_data([read_picture(sample.input) for sample in found])
 
 

@@ -43,6 +43,16 @@ def show(text: str) -> None:
     sys.stdout.flush()
 
 
+def show_result(result: Any) -> None:
+    """A result in words; with its colours and panels where it has some and somebody looks at a terminal."""
+    if not (sys.stdout.isatty() and hasattr(result, "__rich__")):
+        show(str(result))
+        return
+    from rich.console import Console
+
+    Console(markup=False, emoji=False, highlight=False).print(result)
+
+
 def show_json(value: Any) -> None:
     """ASCII only: it comes through every terminal, and file names of any bytes are escaped."""
     show(json.dumps(value, allow_nan=False))

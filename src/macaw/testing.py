@@ -366,7 +366,8 @@ def check_writer(folder: Path, text: str, *, engines: Sequence[str] = ("numpy",)
     one, other = (model.next(ids[2:3], state)[0] for _ in range(2))
     _expect(np.array_equal(one, other), f"{name}: a state is changed by going on from it")
     _expect(np.array_equal(kept, model.next(ids[:2])[0]), f"{name}: what was written changes what comes")
-    told = [writer.run(text, seed=7, limit=8, count=3), writer.run([text, text], seed=7, limit=8)]
+    wide: dict[str, Any] = {"seed": 7, "limit": 8, "temperature": 2.0, "top_p": 1.0}  # none goes by heart
+    told = [writer.run(text, count=3, **wide), writer.run([text, text], **wide)]
     _expect(str(told[0][0]) == str(told[1][0]), f"{name}: the same seed writes another text")
     _expect(len({str(answer) for answer in told[0]}) > 1, f"{name}: every continuation is the same")
     together = [step.token for i, step in sample_many(model, [ids, ids[:4]], seed=7, limit=8) if i == 1]

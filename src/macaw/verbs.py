@@ -387,7 +387,9 @@ def _looking(model: str | Path | Opened, engine: str | None) -> Model:
 
 def _at(place: Path, engine: str | None, *, task: str = "") -> Any:
     """What opens the model of a folder or a file, by its card."""
-    if card_of(place).row.takes == "text":
+    card = card_of(place)
+    row = tasks.TASKS.get(card.task)  # a row that is not there is somebody else's, and looks at pictures
+    if row is not None and row.takes == "text":
         return LoadedWriter(place, engine=engine or PLAIN, task=task)
     ENGINES.check(engine or DEFAULT)
     return Loaded(place, engine=engine or DEFAULT)

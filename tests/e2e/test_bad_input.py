@@ -138,7 +138,11 @@ CASES: dict[str, tuple[str, int, str]] = {
     "option without its value": ("run model good.png --top", USAGE, "'--top' requires an argument"),
     "value out of range": ("run model good.png --top 0", USAGE, "invalid value for '--top'"),
     "value of another kind": ("run model good.png --top many", USAGE, "invalid value for '--top'"),
-    "missing argument": ("run model", USAGE, "missing argument 'INPUTS'; see macaw run --help"),
+    "missing argument": (
+        "run model",
+        USAGE,
+        "missing argument 'INPUTS': 'classify' wants one; see macaw run",
+    ),
     "missing option": ("train classify fine", USAGE, "missing option '--out'; see macaw train --help"),
     # models
     "no model": ("run empty good.png", MODEL, "'empty' is not a model: it has no card.json"),

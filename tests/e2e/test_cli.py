@@ -215,7 +215,10 @@ def test_evaluate_prints_scores_or_json_and_writes_a_report(
 
 
 def test_evaluate_says_when_it_scores_what_was_trained_on(little: Path, shapes: Path, macaw: Any):
-    assert "note: no test and no val: all 120 pictures" in macaw("evaluate", little, shapes).err
+    assert (
+        "note: no test and no val: all of train is scored, 120 pictures"
+        in macaw("evaluate", little, shapes).err
+    )
     assert "120" not in macaw("evaluate", little, shapes, "--split", "val", "--json").out[:20]
 
 
@@ -226,7 +229,14 @@ def test_export_and_tasks_as_json(little: Path, here: Path, macaw: Any):
     first = macaw("export", little, "two.onnx").out.splitlines()[0]
     assert first == f"two.onnx  float32, {told['bytes'] / 1e6:.1f} MB"
     rows = json.loads(macaw("tasks", "--json").out)
-    assert [row["name"] for row in rows] == ["classify", "detect", "segment", "keypoints"]
+    assert [row["name"] for row in rows] == [
+        "classify",
+        "detect",
+        "segment",
+        "keypoints",
+        "complete",
+        "story",
+    ]
     assert rows[0]["does"] in macaw("tasks").out
 
 

@@ -103,4 +103,17 @@ def test_what_looks_at_pictures_takes_no_settings_of_text(little: Path, capsys: 
     ended, _, err = said(capsys, str(little), "x.png", "--temperature", "1")
     assert ended == 2 and "--temperature is for text" in err
     ended, _, err = said(capsys, str(little))
-    assert ended == 3 and "wants a picture" in err
+    assert ended == 2 and "missing argument 'INPUTS'" in err
+
+
+def test_somebody_at_a_terminal_sees_colours(teller: str, monkeypatch: Any):
+    class Screen(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Screen()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert main(["explain", teller, "Once there was", "--limit", "3", "--out", "why.html"]) == 0
+    assert "\x1b[" in screen.getvalue() and screen.getvalue().endswith("\nwhy.html\n")
+    assert Path("why.html").is_file()

@@ -214,7 +214,7 @@ def test_what_is_trained_and_where_it_starts_unless_told_otherwise(embedded: Pat
     assert starting.network_of(complete, of(start=str(written("mixture")))) == "mixture"
     for row, network, name in (
         (complete, "mixture", "complete-lstm"), (complete, "transformer", "complete"),
-        (story, "transformer", "story"), (story, "recurrent", "complete-lstm"),
+        (story, "transformer", "complete"), (story, "recurrent", "complete-lstm"),
     ):  # fmt: skip
         found = starting.find_origin(row, network, of(start="embedded"), [], said=print)
         assert found is not None and found.name == name

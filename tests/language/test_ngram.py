@@ -387,7 +387,7 @@ def test_a_large_text_is_counted_alike_by_the_loops(monkeypatch):
 
 
 @pytest.mark.parametrize("form", ["whole", "small"])
-def test_equal_models_are_equal_files(form: str, tmp_path: Path):
+def test_equal_models_are_equal_files(form, tmp_path):
     folders = [words()[2].save(tmp_path / name, form=form) for name in ("one", "other")]
     one, other = ((folder / "model.safetensors").read_bytes() for folder in folders)
     assert one == other
