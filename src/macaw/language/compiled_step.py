@@ -81,7 +81,7 @@ class CompiledStep(TransformerStep):
     def feed_many(
         self, ids: Sequence[np.ndarray], states: Sequence[Past | None], *, last: bool = False
     ) -> tuple[list[np.ndarray], list[Past]]:
-        """`feed` of many texts in one pass over the weights; of single tokens to the same bits."""
+        """`feed` of many texts in one pass over the weights; sums may be taken in another order."""
         if max(map(len, ids)) > 1:
             return super().feed_many(ids, states, last=last)
         if len(ids) == 1 or self._size < _CACHED:

@@ -5,8 +5,8 @@ stands between them. Large products are shared by all threads. Weights are float
 compiler turns into floats sixteen at a time; each output is scaled.
 
 Of many texts, a token of each goes through a block in two calls, with a call for each text's attention in
-between: a weight is read once for all, and each sum is taken as that of one text is, to the same bits. It is
-all one module, since numba keeps the code it made until the file of the calling function changes.
+between: a weight is read once for all. It is all one module, since numba keeps the code it made until the
+file of the calling function changes.
 
 Shapes: B texts, L blocks, D width, H heads of queries, G of keys and values, K channels of a head, F hidden
 channels, P positions, V vocabulary, O outputs, I inputs
@@ -80,7 +80,7 @@ def _shared_by_many(weights: np.ndarray, scales: np.ndarray, x: np.ndarray, out:
 
 @_plain
 def products(weights: np.ndarray, scales: np.ndarray, x: np.ndarray, out: np.ndarray) -> None:
-    """`product` of each x (B, I), into out (B, O); to the same bits, and the weights are read once."""
+    """`product` of each x (B, I), into out (B, O); the weights are read once."""
     if weights.size >= _SHARED:
         _shared_by_many(weights, scales, x, out)
     else:
