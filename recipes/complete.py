@@ -29,7 +29,7 @@ from macaw.language.vocabulary import Vocabulary
 from macaw.machine import processor
 from macaw.metrics.likelihood import score_texts
 from macaw.training.progress import Bar
-from recipes.corpus import NOVELS, TERMS, corpus, told
+from recipes.corpus import NOVELS, TERMS, TIMES, corpus, told
 
 FOLDERS = {"transformer": "complete", "recurrent": "complete-lstm", "ngram": "complete-ngram"}
 TOKENS, ENTRIES = 4096, 1_000_000
@@ -69,7 +69,7 @@ def scores_of(model: LanguageModel, data: Path, before: str = "") -> dict[str, A
     return found
 
 
-def finish(out: Path, data: Path, command: str, limits: str = LIMITS) -> None:
+def finish(out: Path, data: Path, command: str) -> None:
     """Score on what is held out, beside pieces drawn by their frequency alone, and complete the card."""
     model, card = open_model(out), Card.load(out)
     train = (model.vocabulary.document(text) for text in corpus(data, times=1).splits["train"])
@@ -81,7 +81,7 @@ def finish(out: Path, data: Path, command: str, limits: str = LIMITS) -> None:
         scores={**scores_of(model, data), **baseline},
         training={**card.training, "command": command, "machine": machine},
         terms=TERMS,
-        limits=limits,
+        limits=LIMITS,
     ).save(out)
 
 
@@ -98,7 +98,7 @@ def main() -> None:
     command = f"python -m recipes.complete --network {network}"
     command += "" if network == "ngram" else f" --minutes {asked.minutes:g}"
     if not asked.finish:
-        texts, place = corpus(asked.data, times=1 if network == "ngram" else 4), asked.vocabulary
+        texts, place = corpus(asked.data, times=1 if network == "ngram" else TIMES), asked.vocabulary
         if place is None:
             place = out.with_name(f"{out.name}.vocabulary")
             Vocabulary.learn(texts.splits["train"], "pieces", size=TOKENS).save(place)
