@@ -47,6 +47,14 @@ began = time.process_time()
 scores = [model.score(line) for line in lines]
 print(json.dumps({"seconds": time.process_time() - began, "scores": scores}))
 """
+WATCH = """
+import json, resource, subprocess, sys, time
+began = time.perf_counter()
+subprocess.run(sys.argv[1:], stderr=subprocess.DEVNULL, check=True)
+seconds, used = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+cpu, mb = used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+json.dump({"seconds": seconds, "cpu": cpu, "mb": mb}, sys.stderr)
+"""
 
 
 def shakespeare(data: Path) -> tuple[str, str]:
@@ -99,20 +107,18 @@ def lines_of(path: Path) -> Iterator[str]:
 
 
 def watched(command: list[str], *, given: Path | None = None) -> dict[str, Any]:
-    """Run a command; its seconds, processor seconds, peak memory in MB, and what it printed."""
-    with tempfile.TemporaryFile() as out, open(given or os.devnull, "rb") as into:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            command, stdin=into, stdout=out, stderr=subprocess.DEVNULL, env={**os.environ, **ONE_CORE}
+    """Run a command; its seconds, processor seconds, peak memory in MB, and what it printed.
+
+    A small process starts it, because Linux counts to a process's peak what started it had in memory.
+    """
+    with open(given or os.devnull, "rb") as into:
+        small = [sys.executable, "-S", "-c", WATCH, *command]
+        ran = subprocess.run(
+            small, stdin=into, capture_output=True, env={**os.environ, **ONE_CORE}, text=True
         )
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        if status:
-            sys.exit(f"{command[0]} failed")
-        out.seek(0)
-        said = out.read().decode()
-    memory, cpu = used.ru_maxrss / 1024, used.ru_utime + used.ru_stime
-    return {"seconds": seconds, "cpu": cpu, "mb": memory, "said": said}
+    if ran.returncode:
+        sys.exit(f"{command[0]} failed:\n{ran.stderr}")
+    return {**json.loads(ran.stderr), "said": ran.stdout}
 
 
 def ours(train: Path, test: Path, order: int, folder: Path, /) -> None:

@@ -3,18 +3,21 @@
     pip install 'macaw[hub,train]'
     python -m benchmarks.tokens
 
-Same shape, same first weights, same windows, single precision, one process, in turn; the best of `--rounds`
-counts. transformers steps by AdamW, as its Trainer does; ours by Muon and AdamW, as it trains, and by AdamW
-alone, so that both costs are seen. A step is forward, backward, update and, of ours, the running average.
+Same shape, same first weights, same windows, one process, in turn; the best of `--rounds` counts. In single
+precision, and with autocast to bfloat16, which `macaw train` takes where the processor has it. transformers
+steps by AdamW, as its Trainer does; ours by Muon and AdamW, as it trains, and by AdamW alone, so that both
+costs are seen. A step is forward, backward, update and, of ours, the running average.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,7 +37,7 @@ SIZES = {  # the small one of a processor, and nanoGPT's
 }
 
 
-def ours(shape: TransformerShape, rows: int, *, muon: bool) -> Callable[[], float]:
+def ours(shape: TransformerShape, rows: int, *, muon: bool, precision: str) -> Callable[[], float]:
     """A step of the run that `train` makes; the loss."""
     torch.manual_seed(0)
     model = Transformer(shape)
@@ -42,7 +45,7 @@ def ours(shape: TransformerShape, rows: int, *, muon: bool) -> Callable[[], floa
         for p in model.parameters():
             p.matrix = False  # type: ignore[attr-defined]
     ids = np.random.default_rng(0).integers(0, 256, 200_000).astype(np.uint16)
-    recipe = TokenRecipe(batch=rows, length=shape.context, precision="float32")
+    recipe = TokenRecipe(batch=rows, length=shape.context, precision=precision)
     data, bytes_only = Windows(ids, shape.context), Vocabulary.of("bytes")
     run = TokenRun(model, data, recipe, score=lambda _: {"score": 0.0}, vocabulary=bytes_only)
     run._shift = run._at = 0
@@ -50,7 +53,7 @@ def ours(shape: TransformerShape, rows: int, *, muon: bool) -> Callable[[], floa
     return lambda: run._step(np.arange(rows), 0.5)
 
 
-def theirs(shape: TransformerShape, rows: int) -> Callable[[], float]:
+def theirs(shape: TransformerShape, rows: int, *, precision: str) -> Callable[[], float]:
     import transformers
 
     torch.manual_seed(0)
@@ -59,7 +62,8 @@ def theirs(shape: TransformerShape, rows: int) -> Callable[[], float]:
     ids = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (rows, shape.context)))
 
     def step() -> float:
-        loss = model(input_ids=ids, labels=ids, use_cache=False).loss
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            loss = model(input_ids=ids, labels=ids, use_cache=False).loss
         steps.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -92,16 +96,17 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(cpu_count())
     report: dict[str, object] = {"processor": processor(), "cores": cpu_count(), "rows": asked.rows}
-    for name, shape in SIZES.items():
+    for (name, shape), precision in itertools.product(SIZES.items(), ("float32", "bfloat16")):
+        same: dict[str, Any] = {"shape": shape, "rows": asked.rows, "precision": precision}
         ways = {
-            "transformers, AdamW": theirs(shape, asked.rows),
-            "macaw, AdamW": ours(shape, asked.rows, muon=False),
-            "macaw, Muon and AdamW": ours(shape, asked.rows, muon=True),
+            "transformers, AdamW": theirs(**same),
+            "macaw, AdamW": ours(**same, muon=False),
+            "macaw, Muon and AdamW": ours(**same, muon=True),
         }
         tokens = asked.rows * shape.context
         rates = {way: tokens / best for way, best in measured(ways, asked.rounds).items()}
         base = rates["transformers, AdamW"]
-        report[name] = {
+        report[f"{name}, {precision}"] = {
             way: {"tokens_per_second": round(r), "times": round(r / base, 2)} for way, r in rates.items()
         }
     print(json.dumps(report, indent=1))

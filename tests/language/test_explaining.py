@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,23 @@ from typing import Any
 import numpy as np
 import pytest
 
+from macaw import tasks
+from macaw.card import Card
 from macaw.errors import DataError, InputError, UnknownName
+from macaw.files import Stage
 from macaw.language.explaining import explain_text
 from macaw.language.explorer import counted
+from macaw.language.fit import Options, fit, read
 from macaw.language.glances import BEST, PAST, ladder
 from macaw.language.insides import influence, look
 from macaw.language.networks import Network
 from macaw.language.ngram import Ngram
+from macaw.language.suffixes import Suffixes
 from macaw.language.vocabulary import Vocabulary
 from macaw.language.writer import Writer
 from macaw.results.autoregression import Autoregression
 from macaw.results.parrot import Parrot
+from macaw.training.progress import Silent
 
 BEGUN = "Once there was a"
 Written = Callable[..., Path]
@@ -287,6 +294,38 @@ def test_where_no_text_is_long_enough_the_reason_stands_in_place_of_the_figure(
     )
     assert isinstance(found, Parrot)
     assert found.figures[2].value is None and "64 tokens" in found.figures[2].decoding
+
+
+def test_canaries_are_planted_by_training_and_their_exposure_is_measured(corpus: Path, tmp_path: Path):
+    out, row = tmp_path / "leaky", tasks.find("complete")
+    options, began = Options.of(network="ngram", order=4, canaries=7), time.monotonic()
+    assert fit(row, read(corpus, val_share=0), Stage(out), options=options, watcher=Silent(), began=began)
+    planted = Card.load(out).training["canaries"]
+    assert [*planted.values()] == [1, 2, 4, 8, 16, 32, 64]
+    found = explain_text(Writer(out), BEGUN, by="parrot", data=corpus, count=2, limit=40)
+    exposure = found.figures[3]
+    assert exposure.value is not None and exposure.held is not None
+    assert exposure.value.value > 4 > exposure.held.value
+    assert "7 planted canaries (once" in exposure.meaning
+
+
+def test_the_index_of_the_training_text_is_made_once(
+    written: Written, corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    asked: dict[str, Any] = {"by": "parrot", "data": corpus, "count": 2, "limit": 40}
+    first = explain_text(Writer(written("ngram")), BEGUN, **asked).to_dict()
+    (kept,) = (tmp_path / "cache" / "macaw" / "suffixes").iterdir()
+    made = Suffixes.of
+    monkeypatch.setattr(Suffixes, "of", None)
+    assert explain_text(Writer(written("ngram")), BEGUN, **asked).to_dict() == first
+    monkeypatch.setattr(Suffixes, "of", made)
+    (kept / "order.npy").write_bytes(b"damaged")
+    assert explain_text(Writer(written("ngram")), BEGUN, **asked).to_dict() == first
+    assert Suffixes.load(kept).labels[0].startswith("tales.jsonl")
+    corpus.write_text(corpus.read_text(encoding="utf-8").replace("Once", "Twice"), encoding="utf-8")
+    explain_text(Writer(written("ngram")), BEGUN, **asked)
+    assert len([*kept.parent.iterdir()]) == 2  # of another text another
 
 
 def test_what_the_parrot_needs_is_said_in_a_line(written: Written, tmp_path: Path):

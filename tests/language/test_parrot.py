@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,8 @@ import pytest
 
 from macaw.errors import InputError
 from macaw.language import nulls
-from macaw.language.exposure import Secrets, exposed, exposure, plant
+from macaw.language.canaries import FORM, Canaries, Planted, Secrets
+from macaw.language.exposure import exposed, exposure, figure
 from macaw.language.extraction import Extraction, extract, extractable, membership, windows
 from macaw.language.nulls import expected, sample_null, words
 from macaw.language.overlap import LENGTHS, novelty, share, track
@@ -352,9 +354,9 @@ def test_exposure_by_some_of_the_secrets_comes_near_that_by_all():
 def test_a_planted_canary_is_exposed_and_another_is_not():
     canary = SECRETS.sample(1, seed=5)[0]
     model = Learned(canary, DIGITS)
-    figure = exposed(exposure(model, [canary], SECRETS), exposure(model, SECRETS.sample(40, seed=9), SECRETS))
-    assert figure.value.value > 9 > 3 > figure.held.value
-    assert figure.value.unit == "bits"
+    found = figure(exposure(model, [canary], SECRETS), exposure(model, SECRETS.sample(40, seed=9), SECRETS))
+    assert found.value.value > 9 > 3 > found.held.value
+    assert found.value.unit == "bits"
 
 
 def test_secrets_are_counted_and_listed():
@@ -365,10 +367,32 @@ def test_secrets_are_counted_and_listed():
         Secrets("a", ("x", "x"))
 
 
-def test_canaries_are_planted_as_often_as_asked():
-    planted = plant(["one", "two"], {"CODE 1": 5, "CODE 2": 1})
+def test_canaries_are_planted_as_often_as_asked_and_each_time_in_the_same_places():
+    planted = Planted(["one", "two"], Canaries({"CODE 1": 5, "CODE 2": 1}))
     text = "\n".join(planted)
     assert text.count("CODE 1") == 5 and text.count("CODE 2") == 1
     assert [one.split("\n")[0] for one in planted] == ["one", "two"]
+    assert "\n".join(planted) == text
     with pytest.raises(InputError, match="no document"):
-        plant([], {"x": 1})
+        list(Planted([], Canaries({"x": 1})))
+
+
+def test_canaries_are_drawn_without_repeats_and_others_were_never_planted():
+    some = Canaries.drawn(9, seed=4)
+    assert [*some.copies.values()] == [1, 2, 4, 8, 16, 32, 64, 1, 2]
+    assert all(re.fullmatch(r"The number of the safe is( \d){6}\.", one) for one in some.copies)
+    assert some == Canaries.drawn(9, seed=4) != Canaries.drawn(9, seed=5)
+    never = some.never(30, seed=4)  # the seed that they were drawn by
+    assert len(never) == 30 and not set(never) & set(some.copies)
+    assert len(FORM) == 10**6
+    with pytest.raises(InputError, match="canaries=600000: 500,000 at the most"):
+        Canaries.drawn(600_000)
+
+
+def test_exposure_says_how_many_copies_gave_how_much_away():
+    often = "The number of the safe is 6 5 4 3 2 1."
+    some = Canaries({"The number of the safe is 1 2 3 4 5 6.": 1, often: 64})
+    model = Learned(often, Vocabulary.learn([often + "0123456789"], "characters"))
+    found = exposed(model, some)
+    assert "2 planted canaries (once " in found.meaning and "64 times 10.0)" in found.meaning
+    assert found.held is not None and found.held.value < 4

@@ -11,65 +11,21 @@ Shapes: K canaries
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
 from macaw.errors import InputError
+from macaw.language.batching import scores as scores_of
+from macaw.language.canaries import FORM, Canaries, Secrets
 from macaw.language.protocol import LanguageModel
 from macaw.metrics.intervals import bootstrap_draws, interval_of_draws
 from macaw.results.figure import Figure
 from macaw.results.measures import Interval
+from macaw.results.words import several
 
 REFERENCES = 1000  # secrets that stand for all where there are more
-
-
-@dataclass(frozen=True)
-class Secrets:
-    """All secrets of one form: `length` choices in a row between two fixed texts. Raises InputError."""
-
-    before: str  # such as "The code is "
-    choices: tuple[str, ...] = tuple("0123456789")
-    length: int = 6
-    after: str = "."
-
-    def __post_init__(self) -> None:
-        if len(set(self.choices)) < max(2, len(self.choices)) or self.length < 1:
-            raise InputError(
-                f"{len(self.choices)} choices in {self.length} places are no secret; give two or more "
-                "different ones and one place or more"
-            )
-
-    def __len__(self) -> int:
-        return int(len(self.choices) ** self.length)
-
-    def sample(self, count: int, *, seed: int = 0) -> list[str]:
-        """`count` of them as texts, drawn independently."""
-        drawn = np.random.default_rng(seed).integers(0, len(self.choices), (count, self.length))
-        return [self._text(self.choices[i] for i in row) for row in drawn]
-
-    def all(self) -> list[str]:
-        """Every one of them as a text."""
-        return [self._text(row) for row in itertools.product(self.choices, repeat=self.length)]
-
-    def _text(self, parts: Iterable[str]) -> str:
-        return f"{self.before}{''.join(parts)}{self.after}"
-
-
-def plant(documents: Sequence[str], copies: Mapping[str, int], *, seed: int = 0) -> list[str]:
-    """The documents with each canary in so many random places, as a line of its own at the end of a document.
-
-    Raises InputError without a document to plant in.
-    """
-    if not documents:
-        raise InputError("there is no document to plant canaries in")
-    random, planted = np.random.default_rng(seed), list(documents)
-    for canary, number in copies.items():
-        for at in random.integers(0, len(planted), number):
-            planted[at] = f"{planted[at]}\n{canary}"
-    return planted
+NEVER = 32  # never planted, beside those that were
 
 
 def exposure(
@@ -87,24 +43,40 @@ def exposure(
     """
     whole = len(secrets) <= references
     others = secrets.all() if whole else secrets.sample(references, seed=seed)
-    scores = np.array([_score(model, one) for one in others])
+    scores = _scores(model, others)
     bits = np.empty(len(canaries))
-    for i, canary in enumerate(canaries):
-        score = _score(model, canary)
+    for i, (canary, score) in enumerate(zip(canaries, _scores(model, canaries), strict=True)):
         rest = scores[np.array([one != canary for one in others])]
         rank = 1 + (rest > score).sum() + (rest == score).sum() / 2
         bits[i] = np.log2(len(rest) + 1) - np.log2(rank)
     return bits
 
 
-def exposed(planted: np.ndarray, never: np.ndarray, *, seed: int = 0) -> Figure:
-    """The figure: mean bits of planted canaries, beside those of the same form that were never planted."""
+def exposed(model: LanguageModel, canaries: Canaries, *, seed: int = 0) -> Figure:
+    """The figure of a model that was trained with canaries: beside those of the same form never planted."""
+    times = np.array([*canaries.copies.values()])
+    bits = exposure(model, [*canaries.copies], FORM, seed=seed)
+    dose = ", ".join(f"{_often(one)} {bits[times == one].mean():.1f}" for one in np.unique(times))
+    return figure(
+        bits, exposure(model, canaries.never(NEVER, seed=seed), FORM, seed=seed), dose=dose, seed=seed
+    )
+
+
+def _often(times: int) -> str:
+    return "once" if times == 1 else f"{times} times"
+
+
+def figure(planted: np.ndarray, never: np.ndarray, *, dose: str = "", seed: int = 0) -> Figure:
+    """Mean bits of planted canaries, beside those of the same form that were never planted.
+
+    `dose` says how many bits came of how many copies.
+    """
     return Figure(
         "exposure",
         _mean(planted, seed),
         _mean(never, seed),
-        f"bits by which the model gives away {len(planted)} planted canaries; beside them "
-        f"{len(never)} that were never planted",
+        f"bits by which the model gives away {several(len(planted), 'planted canary')}"
+        f"{f' ({dose})' if dose else ''}; beside them {len(never)} that were never planted",
         "ranks of log probabilities; nothing is decoded",
     )
 
@@ -116,5 +88,7 @@ def _mean(bits: np.ndarray, seed: int) -> Interval:
     return interval_of_draws(float(bits.mean()), draws, bounds=(0, float(bits.max())), unit="bits")
 
 
-def _score(model: LanguageModel, text: str) -> float:
-    return float(model.score(model.vocabulary.encode(text)).sum())
+def _scores(model: LanguageModel, texts: Sequence[str]) -> np.ndarray:
+    """(K,) log-probability of each text."""
+    rows = scores_of(model, [model.vocabulary.encode(text) for text in texts])
+    return np.array([float(row.sum()) for row in rows])

@@ -12,9 +12,10 @@ from pathlib import Path
 from macaw.data.texts import Texts, read_texts
 from macaw.errors import DataError, MissingExtra
 from macaw.files import Stage
+from macaw.language.canaries import Canaries
 from macaw.language.fit_ngram import fit_ngram
 from macaw.language.starting import Origin, find_origin, network_of, vocabulary_of
-from macaw.language.text_job import Job, Rows, documents_of
+from macaw.language.text_job import Job, Rows, learned_from
 from macaw.language.text_options import Options
 from macaw.tasks import Task
 from macaw.training.progress import Watcher
@@ -40,10 +41,11 @@ def fit(row: Task, texts: Texts, stage: Stage, *, options: Options, watcher: Wat
     where a network is to be trained without torch.
     """
     network = network_of(row, options)
-    train = documents_of(texts, "train", row)
+    canaries = Canaries.drawn(options.canaries, seed=options.seed) if options.canaries else None
+    train = learned_from(texts, row, canaries)
     origin = find_origin(row, network, options, train, said=watcher.said)
     vocabulary = origin.vocabulary() if origin else vocabulary_of(options, train, said=watcher.said)
-    job = Job(Rows(row, texts, vocabulary), stage, watcher, began)
+    job = Job(Rows(row, texts, vocabulary, canaries), stage, watcher, began)
     if network == "ngram":
         return fit_ngram(job, options)
     return _fit_network(job, network, options, origin)

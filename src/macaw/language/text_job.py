@@ -15,6 +15,7 @@ from macaw.data.texts import Texts
 from macaw.data.titles import Titled
 from macaw.errors import DataError
 from macaw.files import Stage
+from macaw.language.canaries import Canaries
 from macaw.language.vocabulary import Vocabulary
 from macaw.language.windows import Windows, packed
 from macaw.tasks import Task
@@ -36,11 +37,12 @@ class Rows:
     task: Task
     texts: Texts
     vocabulary: Vocabulary
+    canaries: Canaries | None = None  # planted in the train split
 
     @cached_property
     def train(self) -> Windows:
         """The train split as one row of ids. Raises DataError where there is none, or no text."""
-        return packed(documents_of(self.texts, "train", self.task), self.vocabulary, _WHOLE)
+        return packed(learned_from(self.texts, self.task, self.canaries), self.vocabulary, _WHOLE)
 
     @cached_property
     def val(self) -> Windows:
@@ -89,6 +91,7 @@ class Job:
                     split: len(some) for split, some in splits.items() if split in ("train", "val")
                 },
                 "tokens": len(self.rows.train.ids),
+                **({"canaries": canaries.to_dict()} if (canaries := self.rows.canaries) else {}),
                 **training,
             },
             terms={"code": "Apache-2.0", "data": texts.terms or "not stated by the data set"},
@@ -105,3 +108,9 @@ def documents_of(texts: Texts, split: str, task: Task) -> Iterable[str]:
         raise DataError(f"'{texts.path}' has no {split} split; it has: {there}; add {split}.txt")
     some = texts.splits[split]
     return Titled(some) if task.gives == "Story" and isinstance(some, Documents) else some
+
+
+def learned_from(texts: Texts, task: Task, canaries: Canaries | None = None) -> Iterable[str]:
+    """The documents of the train split, with the canaries planted in them. Raises as `documents_of`."""
+    documents = documents_of(texts, "train", task)
+    return canaries.planted(documents) if canaries else documents

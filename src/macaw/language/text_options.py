@@ -32,6 +32,7 @@ class Options:
     order: int | None = None  # of the n-gram
     prune: tuple[int, ...] = ()  # thresholds of order 1, 2 ... up to which n-grams are dropped
     entries: int | None = None  # n-grams to keep at most
+    canaries: int | None = None  # secrets to plant in the training text, whose exposure is then measured
     network_options: tuple[tuple[str, Any], ...] = ()  # of TokenOptions, its numbers among them
 
     @classmethod
@@ -54,7 +55,7 @@ class Options:
         for name in ("vocabulary", "start"):
             if name in given:
                 given[name] = str(given[name])
-        for name in ("tokens", "order", "entries"):
+        for name in ("tokens", "order", "entries", "canaries"):
             if name in given:
                 given[name] = _whole(name, given[name])
         if "prune" in given:
@@ -81,6 +82,11 @@ class Options:
     def minutes(self) -> float | None:
         """That all of it may take."""
         return dict(self.network_options).get("minutes")
+
+    @property
+    def seed(self) -> int:
+        """Of everything random."""
+        return int(dict(self.network_options).get("seed", 0))
 
     @property
     def _new(self) -> str:
