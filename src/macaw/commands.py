@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +13,7 @@ from macaw import __version__
 from macaw.errors import InputError, MacawError, ModelError, UnknownName
 from macaw.files import atomic_write
 from macaw.server.limits import Limits
-from macaw.terminal import complain, note, show, show_json, show_result, with_stdin
+from macaw.terminal import complain, note, show, show_json, show_result
 
 STOPPED = 128 + signal.SIGINT  # the exit code of Ctrl-C
 
@@ -105,82 +104,29 @@ def run(  # noqa: PLR0913  (an option each)
     With --json, a line of JSON each. An input that cannot be read is named on standard error and the rest
     goes on; the exit code is then 3. Ctrl-C ends a camera.
     """
-    from macaw import verbs
-    from macaw.data.camera import is_camera
+    from macaw import answers, transcript, verbs
 
     opened = _opened(model, folder, engine, download=download)
     asked: dict[str, Any] = {"temperature": temperature, "top_p": top_p, "seed": seed, "limit": limit}
     asked |= {"stop": stop, "count": count, **dict(_setting(words) for words in set_ or [])}
     asked = {name: value for name, value in asked.items() if value is not None}
     if isinstance(opened, verbs.LoadedWriter):
-        from macaw.transcript import Wanted, write_out
-
-        if write_out(opened, inputs or [], asked, Wanted(score, save, json_)):
-            raise typer.Exit(InputError.exit_code)
-        return
-    if wrong := [*asked, *(["score"] if score else [])]:
-        name = wrong[0].replace("_", "-")
-        raise UnknownName(f"--{name} is for text, which '{opened.card.task}' does not take; leave it out")
-    if not inputs:
-        raise UnknownName(f"missing argument 'INPUTS': '{opened.card.task}' wants one; see macaw run --help")
-    bad: list[InputError] = []
-
-    def refuse(problem: InputError) -> None:
-        bad.append(problem)
-        complain(str(problem))
-
-    if only and after is None:
-        raise InputError(f"--only {only[0]} chooses among what a detector finds; name one by --after")
-    held = with_stdin(inputs, refuse)
-    if after is None:
-        answers = opened.stream(held, every=every, on_error=refuse)
+        good = transcript.write_out(opened, inputs or [], asked, transcript.Wanted(score, save, json_))
     else:
-        detector = _opened(after, None, engine, download=download)
-        answers = opened.stream_after(detector, held, every=every, only=only or (), on_error=refuse)
-    with _keeper(save) as keep:
-        try:
-            for number, answer in enumerate(answers):
-                _say(answer, top, as_json=json_)
-                keep(number, answer)
-        except KeyboardInterrupt:
-            if not any(map(is_camera, inputs)):  # which ends no other way: then all of it is here
-                raise
-    if bad:
+        if wrong := [*asked, *(["score"] if score else [])]:
+            name = wrong[0].replace("_", "-")
+            raise UnknownName(f"--{name} is for text, which '{opened.card.task}' does not take; leave it out")
+        if not inputs:
+            raise UnknownName(
+                f"missing argument 'INPUTS': '{opened.card.task}' wants one; see macaw run --help"
+            )
+        if only and after is None:
+            raise InputError(f"--only {only[0]} chooses among what a detector finds; name one by --after")
+        detector = None if after is None else _opened(after, None, engine, download=download)
+        looked = answers.Wanted(top, every, detector, only or (), save, json_)
+        good = answers.say_all(opened, inputs, looked)
+    if not good:
         raise typer.Exit(InputError.exit_code)
-
-
-def _say(answer: Any, top: int, *, as_json: bool) -> None:
-    from macaw.data.frames import Moment
-
-    ranked, source = hasattr(answer, "top"), answer.source
-    if not as_json:
-        words = answer.text(top) if ranked else answer.text()
-        show(f"{source or 'standard input'}\n{words}")
-        return
-    told = answer.to_dict()
-    if isinstance(source, Moment):
-        told |= {"video": source.video, "frame": source.frame, "seconds": round(source.seconds, 6)}
-    if ranked:
-        told["labels"] = [{"name": name, "prob": round(prob, 6)} for name, prob in answer.top(top)]
-    show_json(told)
-
-
-@contextlib.contextmanager
-def _keeper(save: Path | None) -> Iterator[Callable[[int, Any], None]]:
-    """What keeps an answer: as a frame of a video, as a picture in a folder, or not at all."""
-    from macaw.data.find import is_video_name
-    from macaw.data.frames import file_stem
-
-    if save is None:
-        yield lambda number, answer: None
-    elif not is_video_name(save.name):
-        yield lambda number, answer: answer.save(save / f"{number:04}-{file_stem(answer.source)}.png")
-    else:
-        from macaw.data.video_writing import VideoWriter
-        from macaw.results.overlay import overlay
-
-        with VideoWriter(save) as video:
-            yield lambda number, answer: video.add(overlay(answer, answer.picture), answer.source)
 
 
 @app.command()

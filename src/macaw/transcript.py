@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ class Wanted(NamedTuple):
 
 
 def write_out(writer: Writer, words: Sequence[str], asked: dict[str, Any], wanted: Wanted) -> bool:
-    """Answer each prompt in turn; whether there was one that could not be used.
+    """Answer each prompt in turn; whether all could be used.
 
     A word is a prompt, or the name of a text file that is one; a dash is standard input, and no word at all
     an empty prompt. Raises InputError for several answers and a single file to save them in.
@@ -50,7 +51,7 @@ def write_out(writer: Writer, words: Sequence[str], asked: dict[str, Any], wante
                 number += 1
         except InputError as problem:
             refuse(problem)
-    return bad > 0
+    return not bad
 
 
 def _answers(writer: Writer, text: str, source: str, asked: dict[str, Any], wanted: Wanted) -> Iterator[Any]:
@@ -60,16 +61,18 @@ def _answers(writer: Writer, text: str, source: str, asked: dict[str, Any], want
         show_json(scored.to_dict()) if wanted.as_json else show(str(scored))
         yield scored
         return
+    if wanted.as_json:  # nobody watches them being written: all at once
+        for answer in writer.stream([text], **asked):
+            told = replace(answer, source=source)
+            show_json(told.to_dict())
+            yield told
+        return
     wishes, prompt = writer.asked(**asked), writer.prompt(text)
     for item in range(wishes.count):
-        if wishes.count > 1 and not wanted.as_json:
+        if wishes.count > 1:
             show(f"{item + 1} of {wishes.count}")
-        pieces = writer.write(text, item=item, **asked)
-        shown = pieces if wanted.as_json else _seen(pieces, prompt)
-        answer = writer.completed(prompt, shown, wishes, item=item, source=source)
-        if wanted.as_json:
-            show_json(answer.to_dict())
-        yield answer
+        shown = _seen(writer.write(text, item=item, **asked), prompt)
+        yield writer.completed(prompt, shown, wishes, item=item, source=source)
 
 
 def _seen(pieces: Iterator[Any], prompt: str) -> Iterator[Any]:

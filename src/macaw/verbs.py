@@ -180,7 +180,8 @@ def train(
 
     Of what writes: network ("mixture", of an n-gram and a recurrent network; "ngram", "recurrent" or
     "transformer"), vocabulary ("bytes", "characters", "words" or "pieces"), tokens (its size), start, effort,
-    minutes, epochs, seed, dial, order (of an n-gram), and any number of the network and of its recipe.
+    minutes, epochs, seed, dial, order (of an n-gram), canaries (secrets to plant, of which `explain` by
+    "parrot" measures what the model gives away), and any number of the network and of its recipe.
     `resume` goes on with an interrupted run: give it the same options. Ctrl-C keeps the best model so far in
     `out`; before there is one it raises KeyboardInterrupt.
 

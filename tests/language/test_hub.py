@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from macaw.errors import InputError, MissingExtra, ModelError
+import macaw
+from macaw.errors import InputError, MacawError, MissingExtra, ModelError
 from macaw.language import hub, hub_card
 from macaw.language.decoding import sample, sample_many
 from macaw.language.explorer import branch, explore
@@ -352,6 +353,30 @@ def test_a_writer_of_it_does_what_writers_do(make: Make):
     scored = writer.scored(TEXT)
     assert np.abs(scored.logp - writer.model.score(ids)).max() < 1e-9
     assert scored.bits_per_byte == pytest.approx(-scored.logp.sum() / np.log(2) / len(TEXT))
+
+
+@pytest.mark.parametrize("kind", ["gpt2", "mamba"])
+def test_the_verbs_take_it_as_they_take_one_of_ours(kind: str, make: Make, tmp_path: Path):
+    name, data = f"hf:{make(kind)}", tmp_path / "texts"
+    data.mkdir()
+    for number in range(9):
+        split = ("train", "val", "test")[number % 3]
+        (data / split).mkdir(exist_ok=True)
+        (data / split / f"{number}.txt").write_text(f"{TEXT} {number}", encoding="utf-8")
+    model = macaw.load(name)
+    scores = macaw.evaluate(model, data, board=None)
+    held, inner = [f"{TEXT} {n}" for n in (2, 5, 8)], model.model
+    ends = [inner.vocabulary.end]  # foretold too
+    nats = [-inner.score(np.concatenate((inner.vocabulary.encode(one), ends))).sum() for one in held]
+    expected = sum(nats) / np.log(2) / sum(map(len, held))
+    assert scores.metrics["bits per byte"].value == pytest.approx(expected)
+    why = macaw.explain(name, "The cat", limit=3, data=data, by="turns")
+    assert why.text == model.run("The cat", limit=3).text and len(why.turns[-1].opinions) == 1
+    parrot = macaw.explain(model, "The cat", by="parrot", data=data, count=2, limit=20)
+    assert parrot.figures[0].value is not None and parrot.figures[0].held is not None
+    with pytest.raises(MacawError) as told:
+        macaw.export(model, tmp_path / "one.onnx")
+    assert "\n" not in str(told.value) and not (tmp_path / "one.onnx").exists()
 
 
 def test_decoding_and_exploring_go_on_as_with_any_model(make: Make):

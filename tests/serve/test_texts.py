@@ -18,6 +18,7 @@ from macaw import tasks
 from macaw.errors import ModelError
 from macaw.language.writer import Writer
 from macaw.server import Limits, hosting
+from tests.language.test_hub import byte_pieces
 
 pytest.importorskip("fastapi")
 
@@ -395,3 +396,24 @@ def test_many_requests_at_once_are_each_answered_as_alone(client, tale):
         answers = [said(one.result().json) for one in asked]
     assert answers == [run(tale(), prompts[seed % 5], seed=seed, limit=15)[0] for seed in range(20)]
     assert "macaw-turns" in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_causal_model_of_the_hub_is_served_like_one_of_ours(start, tmp_path: Path):
+    transformers = pytest.importorskip("transformers")
+    config = transformers.GPT2Config(
+        vocab_size=byte_pieces(tmp_path), n_embd=24, n_layer=2, n_head=4, n_positions=64,
+        bos_token_id=None, eos_token_id=None,
+    )  # fmt: skip
+    transformers.GPT2LMHeadModel(config).save_pretrained(tmp_path)
+    client = start([f"hf:{tmp_path}"])
+    writer = macaw.load(f"hf:{tmp_path}")
+    asked = {"limit": 8, "seed": 2}
+    assert said(client.say({"prompt": "The cat", **asked}).json) == said(
+        writer.run("The cat", **asked).to_dict()
+    )
+    wanted = {"prompt": "The cat sat", "max_tokens": 0, "echo": True, "logprobs": 1}
+    reply = client.say(wanted, "/v1/completions")
+    assert reply.status == 200, reply.json
+    told = reply.json["choices"][0]["logprobs"]["token_logprobs"]
+    scores = writer.model.score(writer.model.vocabulary.encode("The cat sat"))
+    assert told[-len(scores) + 1 :] == pytest.approx(scores[1:].tolist(), abs=1e-4)

@@ -16,7 +16,10 @@ from typing import Any
 import torch
 
 from macaw.language.token_recipe import TokenRecipe
+from macaw.training.muon import orthogonal
 from macaw.training.optimizers import Optimizers
+
+_STEPS = 5  # of Newton-Schulz, that Transformers are given
 
 
 class MatrixMuon(torch.optim.Optimizer):
@@ -44,7 +47,8 @@ class MatrixMuon(torch.optim.Optimizer):
                     sizes.setdefault(part.shape, []).append((part, update))
             for size, some in sizes.items():
                 rate = group["lr"] * max(1.0, size[0] / size[1]) ** 0.5
-                factors = orthogonal(torch.stack([update for _, update in some]).to(self.type))
+                updates = torch.stack([update for _, update in some]).to(self.type)
+                factors = orthogonal(updates, steps=_STEPS)
                 for (part, _), factor in zip(some, factors.to(some[0][0].dtype), strict=True):
                     part.mul_(1 - group["lr"] * group["decay"] * (factor * part > 0))
                     part.add_(factor, alpha=-rate)
@@ -58,23 +62,6 @@ class MatrixMuon(torch.optim.Optimizer):
         mean = state["momentum"].lerp_(grad, 1 - momentum)
         rows = list(getattr(p, "stacked", (len(p),)))
         yield from zip(torch.split(p, rows), torch.split(grad.lerp(mean, momentum), rows), strict=True)
-
-
-def orthogonal(matrices: torch.Tensor, *, steps: int = 5) -> torch.Tensor:
-    """The nearest matrices with singular values near 1; (N, R, C) -> the same.
-
-    `macaw.training.muon.orthogonal`, for many at once and with the five steps that Transformers are given.
-    """
-    a, b, c = 3.4445, -4.7750, 2.0315
-    x = matrices / (matrices.norm(dim=(1, 2), keepdim=True) + 1e-7)
-    tall = x.shape[1] > x.shape[2]
-    if tall:
-        x = x.mT  # the short side first: x @ x.mT is then small
-    for _ in range(steps):
-        gram = x @ x.mT
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    found: torch.Tensor = x.mT if tall else x
-    return found
 
 
 class TokenOptimizers(Optimizers):

@@ -6,9 +6,8 @@ import math
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
-import numpy as np
-
 from macaw.errors import InputError, UnknownName, did_you_mean
+from macaw.training.numbers import check_number
 
 _SEEN = {
     "recurrent": 6_000_000,
@@ -73,14 +72,7 @@ def _check(name: str, value: Any) -> None:
         return
     if name == "minutes" and value is None:
         return
-    if not (isinstance(value, int | float | np.number) and 0 <= value < math.inf):
-        raise InputError(f"{name}={value!r}: a number of 0 or more")
-    if name in _WHOLE and value != int(value):
-        raise InputError(f"{name}={value!r}: a whole number")
-    if name in _POSITIVE and value == 0:
-        raise InputError(f"{name}={value!r}: a number above 0")
-    if name in _SHARES and value > 1:
-        raise InputError(f"{name}={value!r}: a share, from 0 to 1")
+    check_number(name, value, whole=_WHOLE, positive=_POSITIVE, shares=_SHARES)
 
 
 def choose(

@@ -47,19 +47,19 @@ class Muon(torch.optim.Optimizer):
                 p.add_(factor.view_as(p), alpha=-group["lr"])
 
 
-def orthogonal(matrix: torch.Tensor, *, steps: int = 3) -> torch.Tensor:
-    """The nearest matrix with singular values near 1, by a quintic Newton-Schulz iteration; (M, N) -> (M, N).
+def orthogonal(matrices: torch.Tensor, *, steps: int = 3) -> torch.Tensor:
+    """The nearest matrices with singular values near 1, by a quintic Newton-Schulz iteration; (..., M, N).
 
     Coefficients of Jordan et al. 2024: they maximise the slope at zero, so few steps do, at the price of
     singular values that end between 0.7 and 1.2 rather than at 1.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = matrix / (matrix.norm() + 1e-7)
-    tall = x.shape[0] > x.shape[1]
+    x = matrices / (matrices.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    tall = x.shape[-2] > x.shape[-1]
     if tall:
-        x = x.T  # the short side first: x @ x.T is then small
+        x = x.mT  # the short side first: x @ x.mT is then small
     for _ in range(steps):
-        gram = x @ x.T
+        gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    out: torch.Tensor = x.T if tall else x
+    out: torch.Tensor = x.mT if tall else x
     return out

@@ -6,10 +6,9 @@ import math
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from macaw.errors import InputError, UnknownName, did_you_mean
 from macaw.training.augment import Augmentation
+from macaw.training.numbers import check_number
 from macaw.training.scene_augment import SceneAugmentation
 
 
@@ -80,14 +79,7 @@ def _check(name: str, value: Any) -> None:
         if value not in {"sgd", "adam"}:
             raise UnknownName(f"plain={value!r}: sgd or adam.{did_you_mean(str(value), ('sgd', 'adam'))}")
         return
-    if not (isinstance(value, int | float | np.number) and 0 <= value < math.inf):
-        raise InputError(f"{name}={value!r}: a number of 0 or more")
-    if name in _WHOLE and value != int(value):
-        raise InputError(f"{name}={value!r}: a whole number")
-    if name in _POSITIVE and value == 0:
-        raise InputError(f"{name}={value!r}: a number above 0")
-    if name in _SHARES and value > 1:
-        raise InputError(f"{name}={value!r}: a share, from 0 to 1")
+    check_number(name, value, whole=_WHOLE, positive=_POSITIVE, shares=_SHARES)
 
 
 def choose(examples: int, *, effort: float = 1.0, minutes: float | None = None, seed: int = 0) -> Recipe:
