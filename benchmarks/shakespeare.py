@@ -52,7 +52,7 @@ ORDER, PRUNE = 7, (0, 0, 0, 0, 1)  # what occurs once goes, from order 5 on
 ASIDE = 0.05  # of the training text, its end
 LAST = 0.03  # of the mixture's seconds, left for its weights
 NUMBERS: dict[str, dict[str, Any]] = {
-    "lstm": {"network": "recurrent"},
+    "lstm": {"network": "recurrent"},  # as `macaw train` has it, which chooses by its minutes
     "transformer": {"network": "transformer", "width": 128, "depth": 4, "heads": 4, "length": 128},
 }
 FIGURES, KEYS = ("nats", "windows", "size", "passes", "train_s"), ("split", "way", "with", "seconds", "seed")

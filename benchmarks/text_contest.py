@@ -87,7 +87,7 @@ def fitted(
     """
     chosen = TokenOptions.of(minutes=seconds / 60, **options)
     data = packed([text], vocabulary, chosen.recipe(1).length)
-    recipe = chosen.recipe(len(data.ids))
+    recipe = chosen.recipe(len(data.ids), vocabulary=len(vocabulary))
     shape = chosen.shape(len(vocabulary), recipe, never=vocabulary.begin)
     torch.manual_seed(chosen.seed)
     run = TokenRun(build(shape), data, recipe, score=score or _latest(), vocabulary=vocabulary)

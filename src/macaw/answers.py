@@ -26,7 +26,7 @@ class Wanted(NamedTuple):
     as_json: bool = False
 
 
-def say_all(model: Model, inputs: Sequence[str], wanted: Wanted) -> bool:
+def say_all(model: Model, inputs: list[str], wanted: Wanted) -> bool:
     """Answer each input in turn; whether all could be used. One that cannot is told, and the rest goes on."""
     bad: list[InputError] = []
 

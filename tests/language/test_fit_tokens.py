@@ -289,8 +289,22 @@ def test_what_cannot_be_trained_is_one_line(tmp_path: Path):
 
 def test_effort_reads_more_and_small_texts_are_not_read_for_ever():
     few, many = (choose("transformer", tokens).epochs for tokens in (1000, 10_000_000))
-    assert few == 30 and many == pytest.approx(0.2)
+    assert few == 30 and many == pytest.approx(1.3)
     assert choose("recurrent", 10_000_000, effort=2).epochs == 2 * choose("recurrent", 10_000_000).epochs
+    letters, pieces = (choose("recurrent", 10**7, minutes=2, vocabulary=n).epochs for n in (65, 4096))
+    assert letters == pytest.approx(0.66) and pieces == pytest.approx(0.24)  # what is to be expected
+
+
+def test_a_text_that_is_read_again_and_again_is_not_learned_by_heart():
+    for kind, small, large in (("recurrent", 256, 512), ("transformer", 256, 256)):
+        once, often = TokenOptions.of(network=kind, epochs=1.0), TokenOptions.of(network=kind, minutes=9.0)
+        free, hindered = (one.shape(65, one.recipe(10**6), never=None) for one in (once, often))
+        assert (free.width, hindered.width, free.dropout) == (small, large, 0) and hindered.dropout > 0
+        own = TokenOptions.of(network=kind, minutes=9.0, dropout=0.6, width=128)
+        asked = own.shape(65, own.recipe(10**6, vocabulary=65), never=None)
+        assert (asked.dropout, asked.width) == (0.6, 128)
+    dialled = TokenOptions.of(network="recurrent", minutes=9.0, dial=0.5)
+    assert dialled.shape(65, dialled.recipe(10**6), never=None).width == 128
 
 
 @pytest.mark.parametrize("never", [-1, 3])

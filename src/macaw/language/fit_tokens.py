@@ -104,9 +104,9 @@ def _chosen(job: Job, options: TokenOptions, start: Start | None) -> tuple[Token
     """The recipe and the network for the job's text."""
     tokens, vocabulary = len(job.rows.train.ids), job.vocabulary
     if start is None:
-        recipe = options.recipe(tokens)
+        recipe = options.recipe(tokens, vocabulary=len(vocabulary))
         return recipe, options.shape(len(vocabulary), recipe, never=vocabulary.begin)
-    recipe = options.recipe(tokens, start="trained")
+    recipe = options.recipe(tokens, vocabulary=len(vocabulary), start="trained")
     if start.shape.context is None:
         return recipe, start.shape
     recipe = replace(recipe, length=min(recipe.length, start.shape.context))

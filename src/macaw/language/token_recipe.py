@@ -9,10 +9,11 @@ from typing import Any, ClassVar
 from macaw.errors import InputError, UnknownName, did_you_mean
 from macaw.training.numbers import check_number
 
-_SEEN = {
-    "recurrent": 6_000_000,
-    "transformer": 2_000_000,
-}  # tokens at effort 1: about ten minutes of two cores
+# Tokens a minute of two cores with bfloat16: of few that there are, and of many
+_OF_LETTERS = {"recurrent": 3.3e6, "transformer": 1.3e6}
+_OF_PIECES = {"recurrent": 1.2e6, "transformer": 0.5e6}
+_MANY = 1024  # tokens of a vocabulary beyond which they are no letters
+_MINUTES = 10.0  # of effort 1
 _PASSES = 8.0  # over a small text from weights that can read already, and soon would know it by heart
 
 
@@ -21,7 +22,7 @@ class TokenRecipe:
     """One training. Rates are per step; `epochs` are passes over the text."""
 
     epochs: float = 10.0
-    minutes: float | None = None  # when given, the schedule follows the clock and `epochs` is not used
+    minutes: float | None = None  # when given, the schedule follows the clock and `epochs` is a guess
     batch: int = 32  # windows of a step
     length: int = 128  # tokens of a window
     rate: float = 0.02  # Muon, on the matrices inside a Transformer
@@ -83,20 +84,22 @@ def choose(
     minutes: float | None = None,
     seed: int = 0,
     start: str = "scratch",
+    vocabulary: int = 0,
 ) -> TokenRecipe:
     """The recipe of a "recurrent" network or a "transformer" for so many tokens of text.
 
-    `effort` 1 reads some millions of tokens, each at most 30 times over; 2 twice as many. From a `start` of
+    `effort` 1 reads as many tokens of a `vocabulary` of that size as two cores do in ten minutes, each at
+    most 30 times over; 2 twice as many. By the clock, `epochs` are what is to be expected. From a `start` of
     weights that were "trained" before, a small text is read at most 8 times. Rates stay: the LSTM of novels
     came in a pass over tiny Shakespeare to 1.954 bits a byte, at a fourth of them to 2.052; over children's
     stories, of which it knew most, to 1.543 and 1.546. Raises InputError for an effort that is not above 0.
     """
     if not 0 < effort < math.inf:
         raise InputError(f"effort={effort}: a number above 0 (1 is the default, 2 twice the work)")
+    a_minute = (_OF_PIECES if vocabulary > _MANY else _OF_LETTERS)[kind] / max(1, tokens)
     passes = 30.0 if start == "scratch" else _PASSES
-    epochs = effort * min(passes, _SEEN[kind] / max(1, tokens))
+    epochs = effort * min(passes, _MINUTES * a_minute) if minutes is None else minutes * a_minute
     common: dict[str, Any] = {"epochs": epochs, "minutes": minutes, "seed": seed}
     if kind == "recurrent":
-        # 1.457 nats on tiny Shakespeare after 15 passes in 500 s of one core, with a state of 256
         return TokenRecipe(batch=32, length=64, plain_rate=4e-3, clip=1.0, **common)
     return TokenRecipe(batch=16, length=256, **common)
