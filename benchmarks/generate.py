@@ -79,6 +79,7 @@ def trained_like(shape: TransformerShape) -> Transformer:
         for p in module.parameters():
             if p.ndim == 2:
                 p.normal_(std=p.shape[1] ** -0.5)
+                p.copy_(p.half())  # as a saved model has them
     return module
 
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 
 from macaw.errors import InputError, ModelError, UnknownName
 from macaw.language.insides import influence, look
-from macaw.language.matrices import matrix
+from macaw.language.matrices import Half, matrix
 from macaw.language.modules import build
 from macaw.language.networks import Network, log_softmax, open_core
 from macaw.language.protocol import LanguageModel, score_by_steps
@@ -67,6 +67,38 @@ def test_numpy_and_torch_agree_on_next_and_score_also_beyond_the_context(name, v
     np.testing.assert_allclose(mine.score(ids), theirs.score(ids), atol=1e-4)
     for stop in (0, 1, 11, 12, 13, 40):
         np.testing.assert_allclose(mine.next(ids[:stop])[0], theirs.next(ids[:stop])[0], atol=1e-4)
+
+
+def test_weights_that_saved_models_have_take_half_the_bytes_and_lose_nothing():
+    pytest.importorskip("numba")
+    every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    floats = every[np.isfinite(every)].astype(np.float32)[:, None]  # (O, 1)
+    bits = Half.bits(floats)
+    half = Half(bits, np.ones(len(floats), np.float32))
+    np.testing.assert_array_equal(half.unpacked(), floats)
+    np.testing.assert_array_equal(half @ np.ones(1, np.float32), floats[:, 0])  # by the kernel
+    np.testing.assert_array_equal(half @ np.array([[1], [-2]], np.float32), [floats[:, 0], -2 * floats[:, 0]])
+    for more in (0.1, 1e6, np.nan):  # which float16 has not
+        assert Half.bits(np.array([[1.0, more]], np.float32)) is None
+    rows = np.random.default_rng(0).normal(size=(70, 33)).astype(np.float16).astype(np.float32)
+    mine, xs = Half(Half.bits(rows), np.ones(70, np.float32)), rows[:50].copy()
+    for x in (xs[0], xs[:3], xs):
+        np.testing.assert_allclose(mine @ x, x @ rows.T, atol=1e-4)
+
+
+@pytest.mark.slow  # to compile
+@pytest.mark.parametrize("name", ["grouped", "squares, no norms, capped"])
+def test_the_compiled_step_of_a_saved_model_reads_half_the_bytes(name: str):
+    pytest.importorskip("numba")
+    module = shaken(SHAPES[name](len(LETTERS), -1))
+    weights = {key: held.half().float().numpy() for key, held in module.state_dict().items()}
+    mine, theirs = (
+        Network(open_core(module.shape, weights, engine=engine), LETTERS) for engine in ("compiled", "numpy")
+    )
+    assert mine.core.out.weights.dtype == np.uint16
+    ids = some_ids(LETTERS, 40)
+    np.testing.assert_allclose(score_by_steps(mine, ids), theirs.score(ids), atol=1e-4)
+    np.testing.assert_allclose(mine.score(ids), theirs.score(ids), atol=1e-4)
 
 
 @pytest.mark.parametrize("precision", [pytest.param("float32", marks=pytest.mark.slow), "int8"])  # to compile

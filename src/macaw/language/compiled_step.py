@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 
 from macaw.language.batching import feed_in_turn
-from macaw.language.matrices import Eighth, Matrix, Single, kernels, most_threads
+from macaw.language.matrices import Eighth, Half, Matrix, Single, kernels, most_threads
 from macaw.language.shapes import TransformerShape
 from macaw.language.transformer_step import Past, Span, TransformerStep, Watch
 
 _FIRST, _AGAIN = 8, 256  # tokens until all threads are tried, and until they are tried again
+_TRIED = 4  # tokens of a trial, of which the best counts
 _CACHED = 1 << 23  # bytes of weights up to which caches hold them: reading them again costs nothing
 _HOPELESS = 3  # times one thread's seconds, at which all are given up at once
 
@@ -44,13 +45,12 @@ class CompiledStep(TransformerStep):
 
     def _join(self) -> None:
         """Put the weights of all blocks one behind the other, where the kernel looks for them."""
-        held = []
-        for name in ("qkv", "out", "up", "down"):
-            whole, scales = _stacked([getattr(block, name) for block in self.blocks])
-            parts: list[Any] = [_part(w, s) for w, s in zip(whole, scales, strict=True)]
+        names = ("qkv", "out", "up", "down")
+        found = [_stacked([getattr(block, name) for block in self.blocks]) for name in names]
+        *held, (last, scales) = _halved([*found, _stacked([self.out])])
+        for name, (whole, each) in zip(names, held, strict=True):
+            parts: list[Any] = [_part(w, s) for w, s in zip(whole, each, strict=True)]
             self.blocks = [replace(b, **{name: part}) for b, part in zip(self.blocks, parts, strict=True)]
-            held.append((whole, scales))
-        last, scales = _stacked([self.out])
         self._matrices = (*held, (last[0], scales[0]))
         self._size = sum(weights.nbytes for weights, _ in self._matrices)
         self.out = _part(last[0], scales[0])
@@ -117,14 +117,14 @@ class Pace:
 
     def __init__(self, most: int) -> None:
         self.most, self.best = most, 1
-        self._alone = math.inf  # seconds of one thread, the best lately
+        self._alone = self._together = math.inf  # seconds of one thread and of all, the best lately
         self._waits, self._pause = _FIRST, _AGAIN  # tokens until all are tried, and after they have lost
 
     @contextmanager
     def chosen(self, set_threads: Callable[[int], None]) -> Iterator[int]:
         """Set the number of threads for the block, and learn from how long it takes."""
         self._waits -= 1
-        trial = self._waits in {0, 1}  # the first of two wakes the threads up
+        trial = self._waits < _TRIED  # the first of them wakes the threads up
         threads = self.most if trial or self.best > 1 else 1
         set_threads(threads)
         began = time.perf_counter()
@@ -137,12 +137,14 @@ class Pace:
     def _learn(self, threads: int, seconds: float) -> None:
         if threads == 1:
             self._alone = min(1.02 * self._alone, seconds)  # which slowly forgets
-        elif seconds > _HOPELESS * self._alone:
+            return
+        self._together = min(self._together, seconds)
+        if seconds > _HOPELESS * self._alone:
             self.best, self._pause = 1, min(8 * self._pause, 1 << 20)
-            self._waits = self._pause
+            self._waits, self._together = self._pause, math.inf
         elif self._waits == 0:
-            self.best = self.most if seconds < self._alone else 1
-            self._waits = self._pause = _AGAIN
+            self.best = self.most if self._together < self._alone else 1
+            self._waits, self._pause, self._together = _AGAIN, _AGAIN, math.inf
 
 
 def _stacked(some: Sequence[Matrix]) -> tuple[np.ndarray, np.ndarray]:
@@ -153,5 +155,18 @@ def _stacked(some: Sequence[Matrix]) -> tuple[np.ndarray, np.ndarray]:
     return weights, np.stack(scales) if scales else ones
 
 
+def _halved(found: list[tuple[np.ndarray, np.ndarray]]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Weights and scales; those in single precision, of which half is in use, in half the bytes.
+
+    All or none, since the kernel is compiled for each mixture of kinds.
+    """
+    if found[0][0].dtype == np.int8:
+        return found
+    halves = [(Half.bits(weights), scales) for weights, scales in found]
+    packed = [(bits, scales) for bits, scales in halves if bits is not None]
+    return packed if len(packed) == len(found) else found
+
+
 def _part(weights: np.ndarray, scales: np.ndarray) -> Matrix:
-    return Eighth(weights, scales) if weights.dtype == np.int8 else Single(weights)
+    kinds: dict[Any, Any] = {np.dtype(np.int8): Eighth, np.dtype(np.uint16): Half}
+    return kinds[weights.dtype](weights, scales) if weights.dtype in kinds else Single(weights)

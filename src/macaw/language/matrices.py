@@ -1,9 +1,9 @@
 """Matrices of a network that runs without torch: products with one vector, where only bytes moved count.
 
 A token at a time reads every weight once, so half the bytes is nearly half the time. In single precision a
-product is BLAS's; with int8 weights (a scale for each output channel) it is a small kernel of numba's, which
-turns eight weights into floats while the next are fetched. Products with many vectors are bound by arithmetic
-instead: with more than a few, int8 weights are turned into floats once, and BLAS does the rest.
+product is BLAS's; with weights of int8 (a scale for each output channel) or float16 it is a small kernel of
+numba's, which turns some into floats while the next are fetched. Products with many vectors are bound by
+arithmetic instead: with more than a few, all weights are turned into floats once, and BLAS does the rest.
 
 Shapes: O outputs, I inputs, T vectors
 """
@@ -42,15 +42,32 @@ class Single:
         return found
 
 
-class Eighth:
-    """Weights (O, I) as int8 with a scale for each output channel; a quarter of the bytes.
+class Packed:
+    """Weights (O, I) in fewer bytes, with a scale for each output channel; the kernel unpacks them."""
+
+    def __init__(self, weights: np.ndarray, scales: np.ndarray) -> None:
+        self.weights, self.scales = weights, scales  # (O, I) int8 or uint16, (O,)
+        self._kernels = kernels()
+
+    def __matmul__(self, x: np.ndarray) -> np.ndarray:
+        if len(x) <= _FEW or x.ndim == 1:
+            out = np.empty((*x.shape[:-1], len(self.weights)), np.float32)
+            product = self._kernels.product if x.ndim == 1 else self._kernels.products
+            product(self.weights, self.scales, np.ascontiguousarray(x), out)
+            return out
+        found: np.ndarray = (x @ self.unpacked().T) * self.scales
+        return found
+
+    def unpacked(self) -> np.ndarray:
+        """(O, I) float32, without the scales."""
+        return self.weights.astype(np.float32)
+
+
+class Eighth(Packed):
+    """Weights (O, I) as int8; a quarter of the bytes.
 
     The scale maps the largest weight of a channel to 127, so an error is at most 1/254 of that weight.
     """
-
-    def __init__(self, weights: np.ndarray, scales: np.ndarray) -> None:
-        self.weights, self.scales = weights, scales  # (O, I) int8, (O,)
-        self._kernels = kernels()
 
     @classmethod
     def rounded(cls, weights: np.ndarray) -> Eighth:
@@ -59,14 +76,20 @@ class Eighth:
         scales = np.where(top > 0, top / 127, 1).astype(np.float32)
         return cls(np.ascontiguousarray(np.round(weights / scales).astype(np.int8)), scales[:, 0].copy())
 
-    def __matmul__(self, x: np.ndarray) -> np.ndarray:
-        if len(x) <= _FEW or x.ndim == 1:
-            out = np.empty((*x.shape[:-1], len(self.weights)), np.float32)
-            product = self._kernels.product if x.ndim == 1 else self._kernels.products
-            product(self.weights, self.scales, np.ascontiguousarray(x), out)
-            return out
-        found: np.ndarray = (x @ self.weights.T.astype(np.float32)) * self.scales
-        return found
+
+class Half(Packed):
+    """Weights (O, I) as the bits of float16, as saved models have them: half the bytes, nothing is lost."""
+
+    @staticmethod
+    def bits(weights: np.ndarray) -> np.ndarray | None:
+        """(...) uint16 of weights in single precision; None where they are not all of half of it."""
+        with np.errstate(over="ignore"):
+            halves = weights.astype(np.float16)
+        return halves.view(np.uint16) if (halves == weights).all() else None
+
+    def unpacked(self) -> np.ndarray:
+        """(O, I) float32."""
+        return self.weights.view(np.float16).astype(np.float32)
 
 
 def matrix(weights: np.ndarray, precision: str = "float32") -> Matrix:

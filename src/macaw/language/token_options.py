@@ -12,8 +12,8 @@ from macaw.language.shapes import SHAPES, Shape
 from macaw.language.token_recipe import TokenRecipe, choose
 
 _DIALS = {"recurrent": 1, "transformer": 4}
-# Passes over a text from which a network learns it by heart unless it is hindered; a Transformer that reads it 6
-# times is the worse for it: on the text of below 1.480 nats without, 1.488 with
+# Passes over a text from which a network learns it by heart unless it is hindered; a Transformer that makes
+# six is the worse for it: on the text of below 1.480 nats without, 1.488 with
 OFTEN = {"recurrent": 5.0, "transformer": 10.0}
 # The last twentieth of what of tiny Shakespeare is learned from: width 256 without these came to 1.842 nats a
 # character in ten minutes of two cores, with these 384 came to 1.496 and 512 to 1.466 in five
