@@ -5,10 +5,11 @@
     python -m benchmarks.shakespeare --table
 
 The first nine tenths of the characters are read, the last tenth, which nanoGPT calls val, is measured:
-nothing of ours is chosen by it. All networks keep the last weights of their run. The mixture's weights are
-fitted on the last twentieth of the training text, of which its models learned nothing; then its n-gram, not
-its network, is counted anew over all of it. All that is in the mixture's seconds. To choose sizes or dropout
-by (`--with`) there is `--split aside`: the same race without the last tenth, measured on that twentieth.
+nothing of ours is chosen by it. All networks keep the last weights of their run. The mixture's weights, which
+are one number, are fitted on the last fiftieth of the training text, of which its models learned nothing;
+then its n-gram, not its network, is counted anew over all of it. All that is in the mixture's seconds. To
+choose sizes or dropout by (`--with`) there is `--split aside`: the same race without the last tenth, measured
+on the last twentieth of what is learned from otherwise.
 
 Every character but the first is scored, twice. "nats": the text is read from its beginning, with as much of
 it as each model can look back on; by Transformers with windows that slide by half their context. "in
@@ -49,7 +50,7 @@ UNTIMED = ("ngram", "pruned", "nanogpt-2000")  # take as long as they take
 COUNTED = ("ngram", "pruned")  # no seed changes them
 LEARNED = ("lstm", "mixture", "transformer")  # what `--with` is for
 ORDER, PRUNE = 7, (0, 0, 0, 0, 1)  # what occurs once goes, from order 5 on
-ASIDE = 0.05  # of the training text, its end
+ASIDE, WEIGHED = 0.05, 0.02  # of the training text, its end: to choose by, and to weigh a mixture on
 LAST = 0.03  # of the mixture's seconds, left for its weights
 NUMBERS: dict[str, dict[str, Any]] = {
     "lstm": {"network": "recurrent"},  # as `macaw train` has it, which chooses by its minutes
@@ -61,11 +62,11 @@ FIGURES, KEYS = ("nats", "windows", "size", "passes", "train_s"), ("split", "way
 def parts(data: Path, split: str) -> tuple[str, str]:
     """What is learned from and what is measured."""
     train, test = shakespeare(data)
-    return (train, test) if split == "test" else set_aside(train)
+    return (train, test) if split == "test" else set_aside(train, ASIDE)
 
 
-def set_aside(text: str) -> tuple[str, str]:
-    at = round(len(text) * (1 - ASIDE))
+def set_aside(text: str, share: float) -> tuple[str, str]:
+    at = round(len(text) * (1 - share))
     return text[:at], text[at:]
 
 
@@ -95,7 +96,7 @@ def network(train: str, vocabulary: Vocabulary, **how: Any) -> tuple[LanguageMod
 
 def mixture(train: str, vocabulary: Vocabulary, *, seconds: float, **how: Any) -> tuple[Mixture, Row]:
     """The n-gram and the LSTM of most of the text, weighed on the rest."""
-    learned, aside = set_aside(train)
+    learned, aside = set_aside(train, WEIGHED)
     ngram, counting = counted(learned, vocabulary)
     clock = Clock(seconds)
     left = (1 - LAST) * seconds - 2 * counting["train_s"]
