@@ -1,14 +1,12 @@
 """What the language models of the zoo read: public-domain novels, and children's stories with their titles.
 
-The novels' split is that of the pack, by whole book. They are read in passages, so that any paragraph may
-begin a text: of books read as one, a model thinks that what begins is a title. Stories come from several
-collections, and some are told twice: those of the training split that share wording with a held-out one are
-left out.
+The novels' split is that of the pack, by whole book. Stories come from several collections, and some are told
+twice: those of the training split that share wording with a held-out one are left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,31 +24,16 @@ TERMS = {
     "data": "88 English novels in the public domain; 931 children's stories, in the public domain or CC BY "
     "4.0 (African Storybook, Pratham Books, Grimm, Aesop)",
 }
-PASSAGE = 10_000  # characters of a novel that are a text of their own, up to the end of a paragraph
-_SPAN = 8  # words of a wording
-_SHARED = 0.05  # share of a story's wordings from which it tells a held-out one again
+_SPAN = 8  # words of a passage
+_SHARED = 0.05  # share of a story's passages from which it tells a held-out one again
 
 
 def corpus(data: Path, *, times: int = TIMES) -> Texts:
-    """Both packs as one: `train` has all novels, then the stories `times` over; `val` the pack's novels."""
+    """Both packs as one: `train` has every novel, then the stories `times` over; `val` the pack's novels."""
     novels = read_texts(data / NOVELS)
     stories = [*Titled(told(data).splits["train"])]
-    splits = {**novels.splits, "train": [*passages(novels.splits["train"]), *stories * times]}
+    splits = {**novels.splits, "train": [*novels.splits["train"], *stories * times]}
     return replace(novels, splits=splits, terms=TERMS["data"])  # type: ignore[arg-type]  # texts are enough
-
-
-def passages(novels: Iterable[str]) -> Iterator[str]:
-    """The novels in pieces of PASSAGE characters or a paragraph more; the last of a novel may be shorter."""
-    for novel in novels:
-        held, size = [], 0
-        for paragraph in novel.splitlines(keepends=True):
-            held.append(paragraph)
-            size += len(paragraph)
-            if size >= PASSAGE:
-                yield "".join(held).rstrip("\n")
-                held, size = [], 0
-        if "".join(held).strip():
-            yield "".join(held)
 
 
 def told(data: Path) -> Texts:
@@ -68,7 +51,7 @@ def told(data: Path) -> Texts:
 
 
 def _spans(stories: Iterable[str]) -> list[tuple[str, ...]]:
-    """All wordings of `_SPAN` words."""
+    """All passages of `_SPAN` words."""
     found: list[tuple[str, ...]] = []
     for story in stories:
         words = words_of(story.lower())

@@ -485,9 +485,8 @@ def _opened(model: str, folder: str | None, engine: str | None, *, download: boo
     if folder is None:
         return load(model)
     row, opened = tasks.find(model), load(folder)
-    if (
-        isinstance(opened, verbs.LoadedWriter) and row.takes == "text"
-    ):  # what goes on with texts can tell stories, if not well
+    if isinstance(opened, verbs.LoadedWriter) and row.takes == "text":
+        # What goes on with texts can tell stories, if not well
         return verbs.load(folder, engine=engine, note=note, task=row.name)
     if opened.card.task != row.name:
         raise ModelError(f"'{folder}' is a model for {opened.card.task}; give one for {row.name}")

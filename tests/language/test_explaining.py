@@ -307,6 +307,7 @@ def test_canaries_are_planted_by_training_and_their_exposure_is_measured(corpus:
     assert exposure.value is not None and exposure.held is not None
     assert exposure.value.value > 4 > exposure.held.value
     assert "7 planted canaries (once" in exposure.meaning
+    assert found.training[1] == 13  # twelve stories, and what was planted
 
 
 def test_the_index_of_the_training_text_is_made_once(

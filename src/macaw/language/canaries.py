@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import cycle, islice, product
-from typing import Any
 
 import numpy as np
 
@@ -80,7 +79,7 @@ class Canaries:
         except (AttributeError, TypeError, ValueError) as problem:
             raise ModelError(f"the card's canaries are damaged ({problem}); restore the folder") from problem
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, int]:
         """As a card has them: each with how often it was planted."""
         return dict(self.copies)
 

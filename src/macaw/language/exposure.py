@@ -55,11 +55,10 @@ def exposure(
 def exposed(model: LanguageModel, canaries: Canaries, *, seed: int = 0) -> Figure:
     """The figure of a model that was trained with canaries: beside those of the same form never planted."""
     times = np.array([*canaries.copies.values()])
-    bits = exposure(model, [*canaries.copies], FORM, seed=seed)
+    asked = [*canaries.copies, *canaries.never(NEVER, seed=seed)]
+    bits, never = np.split(exposure(model, asked, FORM, seed=seed), [len(times)])
     dose = ", ".join(f"{_often(one)} {bits[times == one].mean():.1f}" for one in np.unique(times))
-    return figure(
-        bits, exposure(model, canaries.never(NEVER, seed=seed), FORM, seed=seed), dose=dose, seed=seed
-    )
+    return figure(bits, never, dose=dose, seed=seed)
 
 
 def _often(times: int) -> str:

@@ -7,7 +7,7 @@ people that it was not trained on, and the model itself is asked for passages of
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,8 @@ def look_up(writer: Writer, prompt: str, data: str | Path, **asked: Any) -> Parr
     ours = [one.text for one in writer.stream([prompt], **{**asked, **how}) if one.text]
     if not ours:
         raise InputError("the model added nothing to the prompt; take another, another seed, or more of them")
-    suffixes = _indexed(writer.row, train)
+    canaries = Canaries.of(writer.card)
+    suffixes = _indexed(lambda: _learned(writer.row, train, canaries))
     beyond = list(_first((text for _, text in told(writer.row, held)), HELD))
     others = {
         f"text of the {name}": [one for one in _continued(model, writer.prompt(prompt), wanted) if one]
@@ -71,20 +72,28 @@ def look_up(writer: Writer, prompt: str, data: str | Path, **asked: Any) -> Parr
     )
     read = _first((text for _, text in told(writer.row, train)), READ)
     parrot = parrot.plus(_extractable(writer.model, read, beyond, seed=wanted.seed))
-    canaries = Canaries.of(writer.card)
     return parrot.plus(exposed(writer.model, canaries, seed=wanted.seed)) if canaries else parrot
 
 
-def _indexed(row: Task, train: Documents) -> Suffixes:
-    """The suffix array of the training text, made the first time and then opened: 100 MB take 15 seconds."""
-    mark = hashlib.sha256(str(FORMAT).encode())
-    for label, text in told(row, train):
+def _learned(row: Task, train: Documents, canaries: Canaries | None) -> Iterator[tuple[str, str]]:
+    """What the model learned from, each text with its label: what was planted comes last."""
+    yield from told(row, train)
+    if canaries:
+        copies = canaries.copies.items()
+        yield "planted canaries", "\n".join(canary for canary, times in copies for _ in range(times))
+
+
+def _indexed(documents: Callable[[], Iterable[tuple[str, str]]]) -> Suffixes:
+    """The suffix array of labelled texts, made the first time and then opened: 100 MB take 15 seconds."""
+    mark, labels = hashlib.sha256(str(FORMAT).encode()), []
+    for label, text in documents():
+        labels.append(label)
         mark.update(hashlib.sha256(label.encode()).digest() + hashlib.sha256(text.encode()).digest())
     place = cache_folder() / "suffixes" / mark.hexdigest()[:32]
     if place.is_dir():
         with suppress(ModelError):  # damaged: made again
             return Suffixes.load(place)
-    made = Suffixes.of((text for _, text in told(row, train)), labels=train.labels)
+    made = Suffixes.of((text for _, text in documents()), labels=labels)
     with suppress(StorageError):  # no room for it: the next time is as slow as this one
         made.save(place)
     return made

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from macaw.errors import InputError, ModelError, UnknownName, did_you_mean
 
 EPSILON = 1e-6  # under every root of a mean square
+MANY = 1024  # tokens of a vocabulary beyond which they are no letters
 _HEAD = 64  # channels of an attention head at every dial
 
 
@@ -113,7 +114,7 @@ class RecurrentShape:
         """`dial` scales the width; 1 is 256 for characters. Many tokens: wider embeddings, tied."""
         if not dial > 0:
             raise InputError(f"dial={dial}: a number above 0")
-        many = tokens > 1024
+        many = tokens > MANY
         width = max(8, round((512 if many else 256) * dial / 8) * 8)
         plain = {"width": width, "embedding": width // 2 if many else 64, "tied": "yes" if many else "no"}
         return cls(tokens, **(plain | numbers))

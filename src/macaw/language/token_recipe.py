@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar
 
 from macaw.errors import InputError, UnknownName, did_you_mean
+from macaw.language.shapes import MANY
 from macaw.training.numbers import check_number
 
-# Tokens a minute of two cores with bfloat16: of few that there are, and of many
+# Tokens a minute of two cores with bfloat16: of few that there are, measured, and of many, a guess
 _OF_LETTERS = {"recurrent": 3.3e6, "transformer": 1.3e6}
 _OF_PIECES = {"recurrent": 1.2e6, "transformer": 0.5e6}
-_MANY = 1024  # tokens of a vocabulary beyond which they are no letters
 _MINUTES = 10.0  # of effort 1
 _PASSES = 8.0  # over a small text from weights that can read already, and soon would know it by heart
 
@@ -96,7 +96,7 @@ def choose(
     """
     if not 0 < effort < math.inf:
         raise InputError(f"effort={effort}: a number above 0 (1 is the default, 2 twice the work)")
-    a_minute = (_OF_PIECES if vocabulary > _MANY else _OF_LETTERS)[kind] / max(1, tokens)
+    a_minute = (_OF_PIECES if vocabulary > MANY else _OF_LETTERS)[kind] / max(1, tokens)
     passes = 30.0 if start == "scratch" else _PASSES
     epochs = effort * min(passes, _MINUTES * a_minute) if minutes is None else minutes * a_minute
     common: dict[str, Any] = {"epochs": epochs, "minutes": minutes, "seed": seed}
